@@ -1,0 +1,1 @@
+"""The SCP streaming server. Floors, top to bottom: see docs/architecture.md."""

@@ -1,0 +1,1 @@
+"""What processes share; in memory while there is only one."""

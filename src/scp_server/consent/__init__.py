@@ -1,0 +1,1 @@
+"""How a user's grant is obtained, kept fresh and given back."""

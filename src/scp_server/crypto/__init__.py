@@ -1,0 +1,1 @@
+"""Sealing, keyed hashes, and the keys for them."""

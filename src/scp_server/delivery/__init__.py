@@ -1,0 +1,1 @@
+"""One consumer on one kind of wire."""

@@ -1,0 +1,40 @@
+"""What a connector learned: items that are there, changed, or are gone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from scp_server.domain.streams import Position
+from scp_wire.events import ChangeKind
+from scp_wire.items import CalendarEvent, Gone, Message
+
+Item = Message | CalendarEvent | Gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One item and what happened to it."""
+
+    kind: ChangeKind
+    item: Item
+    version: str
+    """The provider's version of the item (history id, etag): the same however it was found."""
+    raw: Any = None
+    """The provider's own object, for `include_raw`."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A few items of a backfill, and where to go on; `resume` None means all is read."""
+
+    changes: tuple[Change, ...]
+    resume: Position | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What changed since; `since` is the new place. `more`: ask again at once."""
+
+    changes: tuple[Change, ...]
+    since: Position
+    more: bool

@@ -1,0 +1,1 @@
+"""The life of a stream, and the window its events wait in."""

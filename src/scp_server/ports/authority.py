@@ -1,0 +1,60 @@
+"""Authority: a provider's OAuth server."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from scp_server.domain.secrets import Secret
+from scp_server.domain.sessions import Account, Grant
+from scp_wire.stream_types import StreamType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consented:
+    """What a code was exchanged for."""
+
+    grant: Grant
+    account: Account
+
+
+class Authority(Protocol):
+    """Authorization code flow with PKCE S256 (RFC 7636), refresh, revocation (RFC 7009)."""
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """The addresses a session made now is bound to, by setting name ("gmail_url", ...)."""
+        ...
+
+    def scopes(self, stream_types: tuple[StreamType, ...]) -> frozenset[str]:
+        """Least scopes for these types, identity included."""
+        ...
+
+    def authorization_url(
+        self, *, state: str, challenge: str, nonce: str, scopes: frozenset[str], redirect_uri: str
+    ) -> str:
+        """Where to send the user's browser."""
+        ...
+
+    async def exchange(
+        self, *, code: Secret, verifier: Secret, nonce: str, redirect_uri: str
+    ) -> Consented:
+        """Redeem a code; the ID token is validated (issuer, audience, nonce, expiry, signature).
+
+        Raises: ConsentLost (refused code, no refresh token), ProviderUnavailable, OperatorFault,
+        ProviderProtocolError (ID token not valid).
+        """
+        ...
+
+    async def refresh(self, grant: Grant) -> Grant:
+        """A new access token. A refresh token that is not in the answer stays the same.
+
+        Raises: ConsentLost, ProviderUnavailable, OperatorFault.
+        """
+        ...
+
+    async def revoke(self, grant: Grant) -> bool:
+        """Ask the provider to forget the grant; False when it would not or cannot."""
+        ...
+
+    def expects_issuer(self, issuer: str) -> bool:
+        """Whether an `iss` parameter on the callback is this authority's (RFC 9207)."""
+        ...

@@ -1,0 +1,66 @@
+"""Connector: how one stream type of one provider is read.
+
+A connector does no I/O. Each method is a reading: a generator that yields the requests it wants
+made, is sent the replies in the same order, and returns what it learned. The link performs the
+requests, so that tokens, timeouts, quotas, batches and retries are written once.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from scp_server.domain.changes import Followed, Step
+from scp_server.domain.streams import Position
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One GET at a provider."""
+
+    method: str
+    """The provider's own name of it ("gmail.messages.get"): what quota and audit count."""
+    base: str
+    """The endpoint setting it is joined to: "gmail_url", "calendar_url", ..."""
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    absent_ok: bool = False
+    """Whether 404 and 410 are answers (`Reply.absent`) rather than failures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back: a JSON object as Python values, `{}` when absent."""
+
+    body: dict[str, Any]
+    absent: bool = False
+
+
+Reading = Generator[tuple[Ask, ...], tuple[Reply, ...], T]
+
+
+class Connector(Protocol):
+    """Takes a bookmark, backfills to the end, follows from the bookmark.
+
+    One object serves one stream and may remember what it has just read, but whatever is needed to
+    go on after a restart is in the positions it returns.
+    """
+
+    def bookmark(self) -> Reading[Position]:
+        """Return the place from which `follow` misses nothing that happens from now on."""
+        ...
+
+    def backfill(self, resume: Position | None) -> Reading[Step]:
+        """Return the next few items of what is there; `Step.resume` is None on the last.
+
+        A place within a page that is gone means the page is read whole again.
+        """
+        ...
+
+    def follow(self, since: Position) -> Reading[Followed]:
+        """Return what changed since, in the provider's order.
+
+        Raises (through the link): PositionLost when `since` is too old.
+        """
+        ...

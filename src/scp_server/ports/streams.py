@@ -1,0 +1,60 @@
+"""StreamStore: streams, their counters, and the ledger of their places."""
+
+from typing import Protocol
+
+from scp_server.domain.streams import LedgerRow, Stream, StreamState
+from scp_wire.codes import ErrorObject
+
+
+class StreamStore(Protocol):
+    """Durable when a method returns. Configurations and places are sealed.
+
+    Every method raises StorageUnavailable when the database does not answer.
+    """
+
+    async def create(self, stream: Stream) -> None:
+        """Store a new stream.
+
+        Raises: StreamAlreadyActive when an active one of this type runs on the session.
+        """
+        ...
+
+    async def get(self, stream_id: str) -> Stream | None:
+        """The stream of that id, ended ones for seven days."""
+        ...
+
+    async def of_session(self, session_pk: int) -> list[Stream]:
+        """All streams of a session, newest first."""
+        ...
+
+    async def in_state(self, state: StreamState) -> list[Stream]:
+        """All streams in a state: at start, those to resume."""
+        ...
+
+    async def save(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
+        """Consumers have proven to have reached this place: it is where a restart goes on."""
+        ...
+
+    async def end(
+        self,
+        stream_id: str,
+        state: StreamState,
+        reason: str,
+        error: ErrorObject | None,
+        *,
+        now: float,
+    ) -> None:
+        """The stream ended."""
+        ...
+
+    async def latest(self, stream_id: str) -> LedgerRow | None:
+        """The newest place of a stream; None before the first was saved."""
+        ...
+
+    async def place_at(self, stream_id: str, epoch: str, n: int) -> LedgerRow | None:
+        """The newest place at or before event `n` of `epoch`; None when none is old enough."""
+        ...
+
+    async def tidy(self, *, now: float) -> None:
+        """Thin ledgers to a thousand rows, oldest first; forget streams ended a week ago."""
+        ...

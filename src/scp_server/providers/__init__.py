@@ -1,0 +1,1 @@
+"""Google and Microsoft, behind the connector port."""

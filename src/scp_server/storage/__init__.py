@@ -1,0 +1,1 @@
+"""Where sessions, streams, ledgers and audit rest."""

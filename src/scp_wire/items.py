@@ -1,0 +1,85 @@
+"""Items: one message or calendar event, in the same shape from every provider.
+
+Unknown is null, never absent. Times are RFC 3339 in UTC ("2026-11-23T07:45:00Z"); an all-day
+event's start and end are dates ("2026-11-23", the end exclusive). Addresses are bare.
+"""
+
+from typing import Final
+
+import msgspec
+
+BODY_TEXT_LIMIT: Final = 64 * 1024
+"""Bytes of UTF-8 that `body_text` may hold; what is cut is named in `truncated`."""
+BODY_HTML_LIMIT: Final = 256 * 1024
+"""Bytes of UTF-8 that `body_html` may hold."""
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a message that is not its text: metadata only. `size` is in bytes."""
+
+    id: str
+    name: str | None
+    mime_type: str | None
+    size: int | None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail message."""
+
+    id: str
+    thread_id: str | None
+    subject: str | None
+    sender: str | None = msgspec.field(name="from")
+    from_name: str | None
+    to: list[str]
+    cc: list[str]
+    bcc: list[str]
+    date: str | None
+    date_original: str | None
+    """The Date header as it was written."""
+    labels: list[str]
+    unread: bool | None
+    snippet: str | None
+    body_text: str | None
+    body_html: str | None
+    truncated: list[str]
+    """Names of the fields that were cut to their limit."""
+    attachments: list[Attachment]
+
+
+class Attendee(msgspec.Struct, frozen=True, kw_only=True):
+    """Someone invited. `response` is accepted, declined, tentative, needs_action or null."""
+
+    email: str | None
+    name: str | None
+    response: str | None
+
+
+class CalendarEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event: a single one, a series' master, or an exception in a series."""
+
+    id: str
+    calendar_id: str | None
+    series_id: str | None
+    subject: str | None
+    organiser: str | None = msgspec.field(name="from")
+    start: str | None
+    end: str | None
+    timezone: str | None
+    all_day: bool | None
+    status: str | None
+    """confirmed, tentative or cancelled."""
+    location: str | None
+    attendees: list[Attendee]
+    recurrence: list[str] | None
+    """RFC 5545 lines (RRULE, EXDATE, ...) of a series' master."""
+    body_text: str | None
+
+
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is said of a deleted item."""
+
+    id: str
+
+
+Item = Message | CalendarEvent | Gone

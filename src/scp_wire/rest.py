@@ -1,0 +1,195 @@
+"""Bodies of the REST API, both ways. Times are epoch seconds unless said otherwise.
+
+Every answer is `{"success": true, "data": ...}` or `{"success": false, "error": ...}`.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from scp_wire.codes import ErrorObject
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+AgentLabel = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+DEFAULT_BATCH_SIZE = 100
+MAX_BATCH_SIZE = 1000
+DEFAULT_RATE_LIMIT = 60
+
+
+class StartStream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/stream/start`."""
+
+    stream_type: Identifier
+    session_id: Identifier | None = None
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=MAX_BATCH_SIZE)] = DEFAULT_BATCH_SIZE
+    max_results: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
+    """Bounds the backfill only; null reads all there is."""
+    filters: dict[str, Any] = {}
+    real_time: bool = False
+    rate_limit_per_minute: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = DEFAULT_RATE_LIMIT
+    include_raw: bool = False
+    cursor: Cursor | None = None
+    agent_id: AgentLabel | None = None
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """`configuration` in the answer to a start."""
+
+    batch_size: int
+    max_results: int | None
+    real_time: bool
+    rate_limit_per_minute: int
+    include_raw: bool
+    filters: dict[str, Any]
+
+
+class StreamStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to a start."""
+
+    stream_id: str
+    session_id: str
+    stream_type: str
+    provider: str
+    configuration: Configuration
+
+
+class FullConfiguration(Configuration, frozen=True, kw_only=True):
+    """`configuration` in a status."""
+
+    stream_type: str
+    session_id: str
+    provider: str
+
+
+class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /api/stream/{stream_id}/status`."""
+
+    stream_id: str
+    status: str
+    state_reason: str | None
+    items_streamed: int
+    items_read: int
+    started_at: float
+    last_activity: float
+    last_checked_at: float | None
+    next_check_at: float | None
+    lag_seconds: float | None
+    error: ErrorObject | None
+    configuration: FullConfiguration
+    cursor: str | None = None
+
+
+class StreamStopped(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to a stop."""
+
+    stream_id: str
+    status: str
+
+
+class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream in `GET /api/streams`."""
+
+    stream_type: str
+    session_id: str
+    provider: str
+    started_at: float
+    items_streamed: int
+    status: str
+    state_reason: str | None
+    last_activity: float
+
+
+class WebsocketStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Open Socket.IO connections of the caller; with the operator key, of all."""
+
+    active_connections: int
+
+
+class StreamList(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /api/streams`."""
+
+    streams: dict[str, StreamSummary]
+    total_count: int
+    websocket_statistics: WebsocketStatistics
+
+
+class ImportedTokens(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A grant obtained elsewhere, brought by the operator."""
+
+    access_token: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
+    refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)] | None = None
+    expires_at: float
+    scope: Annotated[str, msgspec.Meta(max_length=8192)]
+
+
+class OpenSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/sessions`."""
+
+    provider: Literal["google", "microsoft"]
+    stream_types: Annotated[list[Identifier], msgspec.Meta(min_length=1, max_length=7)]
+    agent_id: AgentLabel | None = None
+    return_to: Annotated[str, msgspec.Meta(max_length=2048)] | None = None
+    tokens: ImportedTokens | None = None
+
+
+class SessionOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to opening a session. `authorization_url` is null for an imported grant."""
+
+    session_id: str
+    authorization_url: str | None
+    expires_at: float
+
+
+class ExchangeCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/sessions/exchange`."""
+
+    code: Identifier
+
+
+class SessionState(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /api/session`."""
+
+    session_id: str
+    """Masked."""
+    provider: str
+    state: str
+    account: str | None
+    scopes: list[str]
+    stream_types: list[str]
+    agent_id: str | None
+    created_at: float
+    expires_at: float
+    authorization_url: str | None
+    """Where the user can renew the consent."""
+
+
+class SessionEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `DELETE /api/session`. `provider_revocation` is requested, not_needed or failed."""
+
+    state: str
+    provider_revocation: str
+
+
+class ProviderState(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider in `GET /api/providers`."""
+
+    configured: bool
+    missing: list[str]
+    """Names of the settings that would switch it on."""
+    stream_types: dict[str, bool]
+    """Each stream type it can serve, and whether this server reads it already."""
+
+
+class ProviderList(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /api/providers`."""
+
+    providers: dict[str, ProviderState]
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Every answer that is not a success."""
+
+    error: ErrorObject
+    success: Literal[False] = False
