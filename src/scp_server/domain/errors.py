@@ -18,7 +18,7 @@ The class says what happened, the code says it on the wire, the remedy says what
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scp_wire.codes import ErrorCode
 
@@ -28,10 +28,10 @@ class ScpError(Exception):
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, **details: object) -> None:
         super().__init__(message)
         self.message = message
-        self.details: Mapping[str, Any] = details
+        self.details: Mapping[str, object] = details
 
 
 class RequestError(ScpError):
@@ -208,7 +208,7 @@ class RequestRefused(ProviderError):
 
 
 class OperatorFault(ProviderError):
-    """The app's own registration is refused (unknown client, expired secret): no user can mend it."""
+    """The app registration is refused (unknown client, expired secret): no user can mend it."""
 
     code = ErrorCode.PROVIDER_ERROR
     remedy = Remedy.BACK_OFF

@@ -7,7 +7,7 @@ from scp_server.domain.streams import Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamView:
-    """The stored stream with its live state, reason and counters filled in. Times: epoch seconds."""
+    """The stored stream with its live state and counters filled in. Times: epoch seconds."""
 
     stream: Stream
     items_read: int
