@@ -1,0 +1,176 @@
+"""Reader: one consumer's place in a session's window."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from scp_server.domain.event_ref import EventRef
+from scp_server.engine.signal import Signal
+from scp_wire.encode import Encoded
+from scp_wire.stream_types import StreamType
+
+MAX_NOTICES: Final = 16
+"""Notices (token refreshed, limit near) a reader may be behind; older ones are dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a consumer wants. `types` None means everything of its session."""
+
+    types: frozenset[StreamType] | None = None
+    batch: bool = False
+    """Whether it takes several items in one `data_batch`."""
+
+    def wants(self, stream_type: StreamType) -> bool:
+        """Whether items of that type are wanted. Control events always are."""
+        return self.types is None or stream_type in self.types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event in the window."""
+
+    n: int
+    stream_id: str
+    stream_type: StreamType
+    encoded: Encoded
+    ordinal: int | None
+    """For items: the how many-th of its stream, over all epochs. None for control events."""
+    item_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a reader is to send next: notices, which have no place, then entries in order."""
+
+    notices: tuple[Encoded, ...]
+    entries: tuple[Entry, ...]
+
+
+class ReaderClosed(Exception):
+    """The session ended, or the server wants this consumer gone; `reason` is a code or event."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Entries(Protocol):
+    """What a reader needs of its window."""
+
+    epoch: str
+    head: int
+
+    def after(self, n: int) -> Iterator[Entry]: ...
+    def written(self, entries: Sequence[Entry]) -> None: ...
+    def settle(self) -> None: ...
+    def detach(self, reader: "Reader") -> None: ...
+
+
+class Reader:
+    """Takes entries in order, says what was written and what has proven to have arrived."""
+
+    def __init__(self, window: Entries, subscription: Subscription) -> None:
+        self._window = window
+        self._wake = Signal()
+        self._notices: deque[Encoded] = deque(maxlen=MAX_NOTICES)
+        self._closed: str | None = None
+        self._floors: Mapping[str, int] = {}
+        self.subscription = subscription
+        self.taken = 0
+        self.proven_n = 0
+
+    @property
+    def epoch(self) -> str:
+        """The epoch its numbers belong to."""
+        return self._window.epoch
+
+    @property
+    def proven_ref(self) -> EventRef:
+        """The last place that is proven: what a seat remembers."""
+        return EventRef(self._window.epoch, self.proven_n)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is owed to this reader."""
+        return self.taken >= self._window.head and not self._notices
+
+    def wants(self, stream_type: StreamType) -> bool:
+        """Whether it takes that type's items."""
+        return self.subscription.wants(stream_type)
+
+    def start(self, after: int, floors: Mapping[str, int]) -> None:
+        """Stand after event `after`; of the streams in `floors`, take only what lies above."""
+        self.taken = after
+        self.proven_n = after
+        self._floors = floors
+        self._wake.fire()
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Replace the whole subscription, from the next event on."""
+        self.subscription = subscription
+        self._window.settle()
+        self._wake.fire()
+
+    def wake(self) -> None:
+        """There may be something to take."""
+        self._wake.fire()
+
+    def notify(self, notice: Encoded) -> None:
+        """Something to be told outside the order of events."""
+        self._notices.append(notice)
+        self._wake.fire()
+
+    def close(self, reason: str) -> None:
+        """End this consumer: `take` raises once the notices are taken."""
+        self._closed = reason
+        self._wake.fire()
+
+    async def take(self, limit: int) -> Taken:
+        """Wait for something to send; at most `limit` entries.
+
+        Raises: ReaderClosed.
+        """
+        while True:
+            if self._notices or self._closed is not None:
+                notices = tuple(self._notices)
+                self._notices.clear()
+                if not notices:
+                    raise ReaderClosed(self._closed or "")
+                return Taken(notices, ())
+            entries = self._next(limit)
+            if entries:
+                return Taken((), entries)
+            await self._wake.wait()
+
+    def _next(self, limit: int) -> tuple[Entry, ...]:
+        chosen: list[Entry] = []
+        for entry in self._window.after(self.taken):
+            if len(chosen) == limit:
+                return tuple(chosen)
+            self.taken = entry.n
+            if self._is_due(entry):
+                chosen.append(entry)
+        self.taken = max(self.taken, self._window.head)
+        return tuple(chosen)
+
+    def _is_due(self, entry: Entry) -> bool:
+        if entry.n <= self._floors.get(entry.stream_id, 0):
+            return False
+        return entry.ordinal is None or self.wants(entry.stream_type)
+
+    def written(self, entries: Sequence[Entry]) -> None:
+        """These were written to the wire."""
+        self._window.written(entries)
+
+    def proven(self, ref: EventRef) -> None:
+        """Everything up to `ref` has arrived. A place of another epoch says nothing any more."""
+        if ref.epoch != self._window.epoch or not self.proven_n < ref.n <= self.taken:
+            return
+        self.proven_n = ref.n
+        self._window.settle()
+
+    def detach(self) -> None:
+        """The consumer is gone."""
+        self._window.detach(self)

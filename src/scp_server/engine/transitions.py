@@ -1,0 +1,174 @@
+"""The life of a stream, as one pure function.
+
+    STARTING --Bookmarked--> BACKFILLING --last step--> FOLLOWING      (real_time)
+        ^                         |       \\-----------> READ           (otherwise)
+        |                         |
+        +--- Failed(START_OVER) --+------ also from FOLLOWING
+
+While backfilling, changes are followed as well: a `ChangesRead` moves `since` and nothing else.
+Everything that decides where a stream goes next is in this file. `Emit` and `Announce` come before
+the new place is marked, so that a crash between the two repeats a step and loses none.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import msgspec
+
+from scp_server.domain.changes import Change, Followed, Step
+from scp_server.domain.errors import ProviderError, Remedy
+from scp_server.domain.streams import Phase, Place, Position
+from scp_wire.events import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What was asked for, as far as it decides the way."""
+
+    real_time: bool
+    max_results: int | None
+
+
+# Events: what the runner tells us.
+@dataclass(frozen=True, slots=True)
+class Bookmarked:
+    """The place to follow from later. None when nothing is to be followed."""
+
+    since: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRead:
+    """A few items of what is there."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesRead:
+    """What changed since the last look."""
+
+    followed: Followed
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The provider said no; `attempt` counts the failures in a row, from 1."""
+
+    error: ProviderError
+    attempt: int
+
+
+Event = Bookmarked | StepRead | ChangesRead | Failed
+
+
+# Commands: what the runner is to do, in this order, before it marks the new place.
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Put items into the window."""
+
+    changes: tuple[Change, ...]
+    origin: Origin
+
+
+class Announcement(Enum):
+    """A control event to put into the window."""
+
+    COMPLETED = auto()
+    GAP = auto()
+    RESUMED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the consumers."""
+
+    what: Announcement
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Wait as the error asks, then ask again."""
+
+    error: ProviderError
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Wait until the user has consented again."""
+
+    error: ProviderError
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The stream ends as failed."""
+
+    error: ProviderError
+
+
+Command = Emit | Announce | Retry | Park | GiveUp
+Transition = tuple[Place, tuple[Command, ...]]
+
+MAX_PROTOCOL_ATTEMPTS = 8
+"""Failures in a row that are not of the passing kind before a stream gives up."""
+
+
+class UnexpectedEvent(RuntimeError):
+    """The runner broke the protocol: a fault of ours, never of the provider."""
+
+
+def step(place: Place, event: Event, plan: Plan) -> Transition:
+    """Where a stream at `place` goes on after `event`."""
+    match place.phase, event:
+        case _, Failed(error, attempt):
+            return _mended(place, error, attempt)
+        case Phase.STARTING, Bookmarked(since):
+            return msgspec.structs.replace(place, phase=Phase.BACKFILLING, since=since), ()
+        case Phase.BACKFILLING, StepRead(read):
+            return _backfilled(place, read, plan)
+        case ((Phase.BACKFILLING | Phase.FOLLOWING), ChangesRead(followed)):
+            moved = msgspec.structs.replace(place, since=followed.since)
+            return moved, _emit(followed.changes, Origin.LIVE)
+        case _:
+            raise UnexpectedEvent(f"{type(event).__name__} while {place.phase}")
+
+
+def _emit(changes: tuple[Change, ...], origin: Origin) -> tuple[Command, ...]:
+    return (Emit(changes, origin),) if changes else ()
+
+
+def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
+    changes = read.changes
+    if plan.max_results is not None:
+        changes = changes[: plan.max_results - place.taken]
+    taken = place.taken + len(changes)
+    moved = msgspec.structs.replace(place, resume=read.resume, taken=taken)
+    commands = _emit(changes, Origin.BACKFILL)
+    full = plan.max_results is not None and taken >= plan.max_results
+    if read.resume is not None and not full:
+        return moved, commands
+    ended = (Announce(Announcement.RESUMED),) if place.recovering else ()
+    if plan.real_time:
+        followed = msgspec.structs.replace(
+            moved, phase=Phase.FOLLOWING, resume=None, recovering=False
+        )
+        return followed, (*commands, *ended)
+    completed = msgspec.structs.replace(moved, phase=Phase.READ, resume=None, recovering=False)
+    return completed, (*commands, *ended, Announce(Announcement.COMPLETED))
+
+
+def _mended(place: Place, error: ProviderError, attempt: int) -> Transition:
+    match error.remedy:
+        case Remedy.WAIT | Remedy.BACK_OFF:
+            passing = error.code.value in {"PROVIDER_RATE_LIMITED", "PROVIDER_UNAVAILABLE"}
+            if passing or attempt < MAX_PROTOCOL_ATTEMPTS:
+                return place, (Retry(error, attempt),)
+            return place, (GiveUp(error),)
+        case Remedy.START_OVER:
+            return Place(recovering=True), (Announce(Announcement.GAP),)
+        case Remedy.ASK_USER:
+            return place, (Park(error),)
+        case Remedy.GIVE_UP:
+            return place, (GiveUp(error),)
