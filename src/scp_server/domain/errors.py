@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import ClassVar
 
+from scp_server.domain.sliding_log import Verdict
 from scp_wire.codes import ErrorCode
 
 
@@ -110,6 +111,12 @@ class ProviderNotConfigured(RequestError):
     code = ErrorCode.INVALID_REQUEST
 
 
+class ConsentRefused(RequestError):
+    """A consent that cannot be completed; the session stays as it was."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+
 class StorageUnavailable(ScpError):
     """The database did not answer; nothing was done."""
 
@@ -127,7 +134,9 @@ class LimitReached(RequestError):
 
     code = ErrorCode.RATE_LIMIT_EXCEEDED
 
-    def __init__(self, *, retry_after: int, limit: int, reset_time: float) -> None:
+    def __init__(
+        self, *, retry_after: int, limit: int, reset_time: float, verdict: Verdict | None = None
+    ) -> None:
         super().__init__(
             f"Rate limit exceeded. Try again in {retry_after} seconds.",
             retry_after=retry_after,
@@ -135,6 +144,8 @@ class LimitReached(RequestError):
             reset_time=reset_time,
         )
         self.retry_after = retry_after
+        self.verdict = verdict
+        """What the limit said, for the headers of the answer."""
 
 
 class StreamLimitReached(LimitReached):

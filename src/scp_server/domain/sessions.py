@@ -64,6 +64,8 @@ class Grant:
     refresh_token: Secret | None
     expires_at: float
     scopes: frozenset[str]
+    lifetime: float = 3600.0
+    """Seconds the access token was good for when it was issued: how early is early."""
     version: int = 0
     """Counts refreshes; what is written must follow the version that was read."""
 

@@ -39,8 +39,18 @@ class Authority(Protocol):
     ) -> Consented:
         """Redeem a code; the ID token is validated (issuer, audience, nonce, expiry, signature).
 
-        Raises: ConsentLost (refused code, no refresh token), ProviderUnavailable, OperatorFault,
+        A grant without a refresh token is returned as it came.
+
+        Raises: ConsentLost (refused code), ProviderUnavailable, OperatorFault,
         ProviderProtocolError (ID token not valid).
+        """
+        ...
+
+    async def account_of(self, grant: Grant) -> Account:
+        """Whose grant it is, asked with its access token; for grants obtained elsewhere.
+
+        Raises: ConsentLost (token refused, or without the identity scopes), ProviderUnavailable,
+        ProviderProtocolError.
         """
         ...
 

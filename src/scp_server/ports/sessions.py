@@ -36,7 +36,11 @@ class SessionStore(Protocol):
         ...
 
     async def activate(self, pk: int, account: Account, grant: Grant, *, expires_at: float) -> None:
-        """The user consented (or renewed): store account and tokens, make it active."""
+        """The user consented (or renewed): store account and tokens, make it active.
+
+        The stored version becomes one more than the one that was stored, whatever the grant says:
+        a refresh of the old tokens that is still under way must not overwrite these.
+        """
         ...
 
     async def set_state(self, pk: int, state: SessionState) -> None:
@@ -57,6 +61,10 @@ class SessionStore(Protocol):
 
     async def others_of_account(self, pk: int) -> int:
         """How many other sessions with tokens the same account has."""
+        ...
+
+    async def overdue(self, *, now: float) -> list[Session]:
+        """Sessions that are not ended although they expired at or before `now`."""
         ...
 
     async def open_request(self, token: Secret, request: ConsentRequest) -> None:
