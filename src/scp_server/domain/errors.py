@@ -1,6 +1,8 @@
 """Errors: what can go wrong, and who mends it.
 
 * ScpError                     anything raised on purpose
+  + StartRefused               the operator must mend something before the server can start
+  + SealBroken                 something at rest was damaged or moved: never read as if it were not
   + RequestError               the caller can mend it: it becomes an error answer
     - InvalidRequest, StreamConfigError, StreamNotFound, ... one class a code
     - LimitReached             wait, then try again
@@ -33,6 +35,14 @@ class ScpError(Exception):
         super().__init__(message)
         self.message = message
         self.details: Mapping[str, object] = details
+
+
+class StartRefused(ScpError):
+    """The server cannot start as it is set up; `message` says what to change."""
+
+
+class SealBroken(ScpError):
+    """A sealed value does not open: damaged, of another row, or under a key we do not have."""
 
 
 class RequestError(ScpError):

@@ -1,0 +1,38 @@
+"""Meter: counts for the operator. Never an id, never content."""
+
+from typing import Protocol
+
+from scp_wire.codes import ErrorCode
+from scp_wire.stream_types import Provider
+
+
+class Meter(Protocol):
+    """Every call is cheap, does not wait and does not fail."""
+
+    def streams_active(self, count: int) -> None:
+        """How many streams run now."""
+        ...
+
+    def connections(self, count: int) -> None:
+        """How many consumers are connected now."""
+        ...
+
+    def window_bytes(self, count: int) -> None:
+        """How many bytes of encoded events all windows hold now."""
+        ...
+
+    def delivered(self, *, events: int, items: int) -> None:
+        """Events, and the items in them, were written to a consumer."""
+        ...
+
+    def provider_call(self, provider: Provider, method: str, outcome: str) -> None:
+        """A call was answered. `method` is the provider's name of it; `outcome` "ok" or a code."""
+        ...
+
+    def refreshed(self, provider: Provider, outcome: str) -> None:
+        """A token was refreshed ("ok") or not (a code)."""
+        ...
+
+    def failed(self, code: ErrorCode) -> None:
+        """An error was answered, on whatever wire."""
+        ...
