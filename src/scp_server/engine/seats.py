@@ -49,6 +49,11 @@ class Seats:
         self.clear_cold(now=now)
         return bool(self._seats.get(agent_id))
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is expected back."""
+        return not self._seats
+
     def clear_cold(self, *, now: float) -> None:
         """Forget seats nobody came back to."""
         kept = {a: [s for s in seats if s.until > now] for a, seats in self._seats.items()}

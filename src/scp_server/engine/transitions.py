@@ -1,7 +1,7 @@
 """The life of a stream, as one pure function.
 
     STARTING --Bookmarked--> BACKFILLING --last step--> FOLLOWING      (real_time)
-        ^                         |       \\-----------> READ           (otherwise)
+        ^                         |       `-----------> READ           (otherwise)
         |                         |
         +--- Failed(START_OVER) --+------ also from FOLLOWING
 
@@ -99,6 +99,7 @@ class Park:
     """Wait until the user has consented again."""
 
     error: ProviderError
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,6 @@ def _mended(place: Place, error: ProviderError, attempt: int) -> Transition:
         case Remedy.START_OVER:
             return Place(recovering=True), (Announce(Announcement.GAP),)
         case Remedy.ASK_USER:
-            return place, (Park(error),)
+            return place, (Park(error, attempt),)
         case Remedy.GIVE_UP:
             return place, (GiveUp(error),)

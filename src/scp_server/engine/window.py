@@ -52,6 +52,8 @@ class Share:
     offset: int = 0
     proven_n: int = 0
     """Every reader that wants this stream has everything up to here."""
+    first_n: int = 0
+    """The session's newest event when this stream began its part of the epoch."""
     evicted_n: int = 0
     """Everything up to here is gone from memory."""
     marks: deque[Mark] = field(default_factory=deque)
@@ -107,6 +109,7 @@ class Window:
             items_written=items,
             last_n=self.head,
             proven_n=self.head,
+            first_n=self.head,
             evicted_n=self.head,
         )
         self._shares[stream_id] = share
@@ -235,7 +238,7 @@ class Window:
     def reaches(self, subscription: Subscription, n: int) -> bool:
         """Whether everything after event `n` that the subscription wants is still here."""
         return n <= self.head and all(
-            share.evicted_n <= n or share.last_n <= n
+            share.evicted_n <= max(n, share.first_n)
             for share in self._shares.values()
             if subscription.wants(share.stream_type)
         )
@@ -276,7 +279,7 @@ class Window:
         places = [r.proven_n for r in self._readers if r.wants(share.stream_type)]
         if not places:
             return
-        share.proven_n = max(share.proven_n, min(min(places), share.last_n))
+        share.proven_n = max(share.proven_n, min(*places, share.last_n))
         reached: Mark | None = None
         while share.marks and share.marks[0].n <= share.proven_n:
             reached = share.marks.popleft()
@@ -292,6 +295,8 @@ class Window:
         """
         self.epoch = epoch
         self.head = 0
+        for share in self._shares.values():
+            self.drop(share)
         self._entries.clear()
         self._shares.clear()
         for reader in self._readers:

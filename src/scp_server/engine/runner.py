@@ -1,0 +1,338 @@
+"""Runner: drives one stream. The only loop that awaits a provider.
+
+Two tasks, so that the next step is read while the last one is delivered: `_read` asks the provider
+and decides, `_emit` puts what was decided into the window, which holds it back when it is full.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from scp_server.domain.backoff import delay
+from scp_server.domain.changes import Change
+from scp_server.domain.errors import ProviderError
+from scp_server.domain.event_ref import EventRef
+from scp_server.domain.sliding_log import Policy, SlidingLog
+from scp_server.domain.streams import Phase, Place, Reason, Stream
+from scp_server.engine import cadence, transitions
+from scp_server.engine.signal import Signal
+from scp_server.engine.spelling import update_body
+from scp_server.engine.transitions import (
+    Announce,
+    Announcement,
+    Bookmarked,
+    ChangesRead,
+    Command,
+    Emit,
+    Event,
+    Failed,
+    GiveUp,
+    Park,
+    Plan,
+    Retry,
+    StepRead,
+)
+from scp_server.engine.window import Draft, Share, Window
+from scp_server.ports.chance import Chance
+from scp_server.ports.clock import Clock
+from scp_server.ports.connector import Connector
+from scp_server.ports.link import Link
+from scp_wire.encode import encode_body
+from scp_wire.events import EventData, EventType, GapData, Origin, StreamData, StreamErrorData
+
+LOOK_FOR_CONSENT: Final = 60.0
+"""Seconds after which a waiting stream looks for a renewed consent by itself: it costs no call."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What a runner lets others see. Times in epoch seconds."""
+
+    reason: str = Reason.BACKFILLING
+    items_read: int = 0
+    last_checked_at: float | None = None
+    next_check_at: float | None = None
+    last_activity: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What was decided about one answer of the provider."""
+
+    commands: tuple[Command, ...]
+    place: Place
+
+
+class StreamFailed(Exception):
+    """The stream cannot go on. `error` says why."""
+
+    def __init__(self, error: ProviderError) -> None:
+        super().__init__(str(error.code))
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a runner works with."""
+
+    window: Window
+    share: Share
+    connector: Connector
+    link: Link
+    clock: Clock
+    chance: Chance
+    cursor: Callable[[EventRef], str]
+    consented: Signal
+    """Fires when the user has consented again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """One stream from `place` on. `run` returns when all is read and proven to have arrived."""
+
+    stream: Stream
+    around: Surroundings
+    progress: Progress
+    place: Place
+    items: int
+    """Items of the stream emitted so far, over all epochs."""
+    _pace: SlidingLog = field(init=False)
+    _in_batch: int = field(init=False, default=0)
+    _followed_at: float = field(init=False, default=0.0)
+    _interval: float = field(init=False, default=cadence.QUICK)
+    _attempt: int = field(init=False, default=0)
+    _read_in_epoch: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Set up what follows from the configuration."""
+        policy = Policy("stream", self.stream.config.rate_limit_per_minute, 60.0)
+        self._pace = SlidingLog(policy)
+        self._in_batch = self.stream.config.batch_size
+        self.progress.items_read = self.items
+
+    async def run(self) -> None:
+        """Read, emit, mark, until the end or cancellation.
+
+        Raises: StreamFailed.
+        """
+        if self.place == Place():
+            await self._announce(EventType.STREAM_STARTED, self._stream_data("active"))
+        sending, receiving = anyio.create_memory_object_stream[Parcel](1)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._read, sending)
+            failure = await self._emit(receiving)
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise StreamFailed(failure)
+        await self._delivered()
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def _read(self, sending: MemoryObjectSendStream[Parcel]) -> None:
+        config = self.stream.config
+        plan = Plan(real_time=config.real_time, max_results=config.max_results)
+        place = self.place
+        async with sending:
+            if place.phase is Phase.READ:
+                # Everything was read before a restart, but nobody has proven to know it.
+                await sending.send(Parcel(commands=(COMPLETED,), place=place))
+            while place.phase is not Phase.READ:
+                await self._turn(place)
+                event = await self._ask(place)
+                place, commands = transitions.step(place, event, plan)
+                await sending.send(Parcel(commands=commands, place=place))
+                await self._sit_out(commands)
+
+    async def _turn(self, place: Place) -> None:
+        """Wait until this stream may ask: for a consumer, for the time, for its own pace."""
+        around = self.around
+        while (
+            self._read_in_epoch >= self.stream.config.batch_size or place.phase is Phase.FOLLOWING
+        ):
+            if around.window.wanted(around.share):
+                break
+            self.progress.reason = Reason.WAITING_FOR_CONSUMER
+            await around.share.changed.wait()
+        if place.phase is Phase.FOLLOWING:
+            self.progress.reason = Reason.FOLLOWING
+            await self._until_next_look()
+        if place.phase is Phase.FOLLOWING or self._in_batch >= self.stream.config.batch_size:
+            await self._keep_pace()
+            self._in_batch = 0
+        self.progress.reason = (
+            Reason.FOLLOWING if place.phase is Phase.FOLLOWING else Reason.BACKFILLING
+        )
+
+    async def _until_next_look(self) -> None:
+        clock = self.around.clock
+        wait = self._followed_at + self._interval - clock.monotonic()
+        self.progress.next_check_at = clock.now() + max(wait, 0.0)
+        await anyio.sleep(max(wait, 0.0))
+
+    async def _keep_pace(self) -> None:
+        clock = self.around.clock
+        while not (verdict := self._pace.hit(clock.monotonic())).allowed:
+            self.progress.reason = Reason.RATE_LIMITED
+            await anyio.sleep(verdict.reset_in)
+
+    async def _ask(self, place: Place) -> Event:
+        try:
+            event = await self._ask_provider(place)
+        except ProviderError as error:
+            self._attempt += 1
+            return Failed(error, self._attempt)
+        self._attempt = 0
+        self.progress.last_checked_at = self.around.clock.now()
+        self.progress.last_activity = self.progress.last_checked_at
+        return event
+
+    async def _ask_provider(self, place: Place) -> Event:
+        connector, link = self.around.connector, self.around.link
+        if place.phase is Phase.STARTING:
+            if not self.stream.config.real_time:
+                return Bookmarked(None)
+            since = await link.perform(connector.bookmark())
+            self._followed_at = self.around.clock.monotonic()
+            return Bookmarked(since)
+        if place.since is not None and self._look_is_due(place):
+            followed = await link.perform(connector.follow(place.since))
+            self._looked(changed=bool(followed.changes), more=followed.more)
+            self._count(followed.changes)
+            return ChangesRead(followed)
+        step = await link.perform(connector.backfill(place.resume))
+        self._count(step.changes)
+        return StepRead(step)
+
+    def _look_is_due(self, place: Place) -> bool:
+        if place.phase is Phase.FOLLOWING:
+            return True
+        return self.around.clock.monotonic() - self._followed_at >= cadence.DURING_BACKFILL
+
+    def _looked(self, *, changed: bool, more: bool) -> None:
+        # More to come: the next look is due at once.
+        self._interval = 0.0 if more else cadence.next_interval(self._interval, changed=changed)
+        self._followed_at = self.around.clock.monotonic()
+
+    def _count(self, changes: tuple[Change, ...]) -> None:
+        self._in_batch += len(changes)
+        self._read_in_epoch += len(changes)
+        self.progress.items_read += len(changes)
+
+    async def _sit_out(self, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            match command:
+                case Retry(error, attempt):
+                    self.progress.reason = str(error.code)
+                    await anyio.sleep(delay(error, attempt, self.around.chance.uniform()))
+                case Park(error):
+                    self.progress.reason = (
+                        Reason.NEEDS_CONSENT if error.code == "TOKEN_EXPIRED" else str(error.code)
+                    )
+                    with anyio.move_on_after(LOOK_FOR_CONSENT):
+                        await self.around.consented.wait()
+                case Announce(Announcement.GAP) if self._attempt > 1:
+                    # The provider refuses even a fresh position: do not hammer it.
+                    await anyio.sleep(cadence.SLOW)
+                case _:
+                    pass
+
+    # -- emitting ------------------------------------------------------------------------------
+
+    async def _emit(self, receiving: MemoryObjectReceiveStream[Parcel]) -> ProviderError | None:
+        async with receiving:
+            async for parcel in receiving:
+                for command in parcel.commands:
+                    if isinstance(command, GiveUp):
+                        return command.error
+                    await self._carry_out(command)
+                self.place = parcel.place
+                self.around.window.mark(self.around.share, parcel.place, self.items)
+        return None
+
+    async def _carry_out(self, command: Command) -> None:
+        match command:
+            case Emit(changes, origin):
+                for i, change in enumerate(changes):
+                    await self._emit_item(change, origin, last=i == len(changes) - 1)
+            case Announce(what):
+                await self._announce(*self._announcement(what))
+            case Retry(error, attempt):
+                await self._announce_trouble(error, attempt)
+            case Park(error, attempt):
+                if attempt == 1:
+                    await self._announce(EventType.STREAM_ERROR, _error_data(error))
+            case GiveUp():
+                pass
+
+    def _announcement(self, what: Announcement) -> tuple[EventType, EventData]:
+        match what:
+            case Announcement.COMPLETED:
+                return EventType.STREAM_COMPLETED, self._stream_data("completed")
+            case Announcement.RESUMED:
+                return EventType.STREAM_RESUMED, self._stream_data("active")
+            case Announcement.GAP:
+                return EventType.STREAM_GAP, self._gap()
+
+    async def _emit_item(self, change: Change, origin: Origin, *, last: bool) -> None:
+        body = update_body(self.stream.config, change, origin)
+        self.items += 1
+        draft = Draft(
+            event_type=EventType.DATA_UPDATE,
+            body=body,
+            timestamp=self.around.clock.now(),
+            agent_id=self.stream.config.agent_id,
+            cursor=self.around.cursor if last else None,
+            ordinal=self.items,
+            item_id=change.item.id,
+        )
+        await self.around.window.reserve(self.around.share, len(body))
+        self.around.window.append(self.around.share, draft)
+        self.progress.last_activity = draft.timestamp
+
+    async def _announce_trouble(self, error: ProviderError, attempt: int) -> None:
+        # The first failure may be a hiccup, the link has already tried again; say it once.
+        if attempt == 2:
+            await self._announce(EventType.STREAM_ERROR, _error_data(error))
+
+    async def _announce(self, event_type: EventType, data: EventData) -> None:
+        body = encode_body(data)
+        await self.around.window.reserve(self.around.share, len(body))
+        draft = Draft(
+            event_type=event_type,
+            body=body,
+            timestamp=self.around.clock.now(),
+            agent_id=self.stream.config.agent_id,
+            cursor=self.around.cursor,
+        )
+        self.around.window.append(self.around.share, draft)
+
+    async def _delivered(self) -> None:
+        self.progress.reason = Reason.DELIVERING
+        self.progress.next_check_at = None
+        while not (self.around.share.all_proven and self.around.window.wanted(self.around.share)):
+            await self.around.share.changed.wait()
+
+    def _stream_data(self, status: str) -> StreamData:
+        return StreamData(
+            stream_type=self.stream.config.stream_type, status=status, items=self.items
+        )
+
+    def _gap(self) -> GapData:
+        window, share = self.around.window, self.around.share
+        return GapData(
+            stream_id=self.stream.stream_id,
+            reason="position_lost",
+            after_event_id=str(EventRef(window.epoch, share.last_n)),
+            reread=True,
+            complete_listing=True,
+        )
+
+
+COMPLETED = Announce(Announcement.COMPLETED)
+
+
+def _error_data(error: ProviderError) -> StreamErrorData:
+    return StreamErrorData(code=error.code, message=error.message, fatal=False)
