@@ -1,0 +1,1 @@
+"""Google's face on the world: the APIs as their clients see them."""

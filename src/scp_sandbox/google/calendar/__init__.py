@@ -1,0 +1,1 @@
+"""Calendar v3, one file a resource (providers.md section 3)."""

@@ -1,0 +1,161 @@
+"""Google's refusals, spelled as Google spells them (providers.md section 1.1)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Service = Literal["gmail", "calendar"]
+
+_STATUS_NAMES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    410: "FAILED_PRECONDITION",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_BAD_CREDENTIALS = (
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie"
+    " or other valid authentication credential. See"
+    " https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+_NO_CREDENTIALS = (
+    "Request is missing required authentication credential. Expected OAuth 2 access token, login"
+    " cookie or other valid authentication credential. See"
+    " https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+_NOT_ENOUGH = "Request had insufficient authentication scopes."
+
+
+@dataclass(slots=True, kw_only=True)
+class GoogleError(Exception):
+    """A refusal: HTTP status, `errors[].reason` and the words. Rendered by `error_body`.
+
+    `detail` is the reason of a `google.rpc.ErrorInfo` with its `metadata`; `inner` the message
+    within `errors[]` where it differs from the outer one.
+    """
+
+    status: int
+    reason: str
+    message: str
+    domain: str = "global"
+    location: str | None = None
+    location_type: str | None = None
+    inner: str | None = None
+    detail: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+def error_body(error: GoogleError, service: Service) -> dict[str, Any]:
+    """The JSON of a refusal: Calendar puts `errors` first and has no `status` (section 1.1)."""
+    entry: dict[str, Any] = {
+        "message": error.inner or error.message,
+        "domain": error.domain,
+        "reason": error.reason,
+    }
+    if error.location:
+        entry["location"] = error.location
+        entry["locationType"] = error.location_type or "parameter"
+    body: dict[str, Any]
+    if service == "calendar" and error.detail is None:
+        words = error.inner or error.message
+        return {"error": {"errors": [entry], "code": error.status, "message": words}}
+    body = {"code": error.status, "message": error.message, "errors": [entry]}
+    body["status"] = _STATUS_NAMES.get(error.status, "UNKNOWN")
+    if error.detail:
+        info = {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": error.detail,
+            "domain": "googleapis.com",
+            "metadata": error.metadata or {},
+        }
+        body["details"] = [info]
+    return {"error": body}
+
+
+def bad_credentials() -> GoogleError:
+    """401 for a token that is unknown, expired or revoked."""
+    return GoogleError(
+        status=401,
+        reason="authError",
+        message=_BAD_CREDENTIALS,
+        inner="Invalid Credentials",
+        location="Authorization",
+        location_type="header",
+    )
+
+
+def no_credentials() -> GoogleError:
+    """401 for a call without any token."""
+    return GoogleError(
+        status=401,
+        reason="required",
+        message=_NO_CREDENTIALS,
+        inner="Login Required.",
+        location="Authorization",
+        location_type="header",
+    )
+
+
+def scope_insufficient(service: Service, method: str) -> GoogleError:
+    """403 for a grant that lacks the method's scope."""
+    host = "gmail.googleapis.com" if service == "gmail" else "calendar-json.googleapis.com"
+    return GoogleError(
+        status=403,
+        reason="insufficientPermissions",
+        message=_NOT_ENOUGH,
+        inner="Insufficient Permission",
+        detail="ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        metadata={"service": host, "method": method},
+    )
+
+
+def forbidden(message: str) -> GoogleError:
+    """403 that no retry mends."""
+    return GoogleError(status=403, reason="forbidden", message=message)
+
+
+def not_found(service: Service) -> GoogleError:
+    """404 for an item, or a history id, that is not here."""
+    words = "Requested entity was not found." if service == "gmail" else "Not Found"
+    return GoogleError(status=404, reason="notFound", message=words)
+
+
+def invalid(message: str, *, reason: str = "invalidArgument") -> GoogleError:
+    """400 of Gmail."""
+    return GoogleError(status=400, reason=reason, message=message)
+
+
+def invalid_parameter(name: str, message: str, *, reason: str = "invalid") -> GoogleError:
+    """400 that names the parameter, as Calendar's do."""
+    return GoogleError(
+        status=400, reason=reason, message=message, location=name, location_type="parameter"
+    )
+
+
+def too_many_at_once() -> GoogleError:
+    """429 of Gmail's undocumented cap per mailbox."""
+    return GoogleError(
+        status=429, reason="rateLimitExceeded", message="Too many concurrent requests for user."
+    )
+
+
+def slow_down(*, retry_at: float, politely: bool, service: Service) -> GoogleError:
+    """The two ways a user's quota is refused: 403 `usageLimits`, or 429 with a time in the words."""
+    if politely:
+        domain = "usageLimits"
+        words = "User Rate Limit Exceeded" if service == "gmail" else "Rate Limit Exceeded"
+        reason = "userRateLimitExceeded" if service == "gmail" else "rateLimitExceeded"
+        return GoogleError(status=403, reason=reason, message=words, domain=domain)
+    moment = datetime.fromtimestamp(retry_at, UTC)
+    stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    # Two spaces: so it is captured, and so clients parse it (section 1.1).
+    words = f"User-rate limit exceeded.  Retry after {stamp}"
+    domain = "global" if service == "gmail" else "usageLimits"
+    return GoogleError(status=429, reason="rateLimitExceeded", message=words, domain=domain)

@@ -1,0 +1,1 @@
+"""Gmail v1, one file a resource (providers.md section 2)."""

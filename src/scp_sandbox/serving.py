@@ -1,0 +1,91 @@
+"""Runs the sandbox under uvicorn on one port."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import anyio
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from scp_sandbox.app import build_app
+from scp_sandbox.edge import TRANSPORT
+from scp_sandbox.settings import SandboxSettings
+
+GRACE_SECONDS = 2
+
+
+class BreakableProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP, which lets a request reach its connection, so that faults can break it."""
+
+    def on_message_begin(self) -> None:
+        """Leaves the transport in the new request's scope."""
+        super().on_message_begin()
+        # ASGI keeps `extensions` open for servers; the type only knows the registered ones.
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+
+
+async def serve(
+    settings: SandboxSettings,
+    *,
+    host: str,
+    port: int,
+    sockets: Sequence[socket.socket] | None = None,
+) -> None:
+    """Serves a sandbox until cancelled.
+
+    Args:
+        settings: what world to serve.
+        host: the address to listen on; keep it a loopback one, there is no other protection.
+        port: the port to listen on.
+        sockets: bound sockets to use instead of `host` and `port`; they are closed in the end.
+
+    Raises:
+        OSError: when the address cannot be listened on.
+    """
+    listening = list(sockets) if sockets else [_bound(host, port)]
+    config = uvicorn.Config(
+        build_app(settings),
+        http=BreakableProtocol,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_run, server, listening)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            server.should_exit = True
+
+
+async def _run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    # Shielded, so that requests under way are answered; `should_exit` is what ends it.
+    with anyio.CancelScope(shield=True):
+        await server.serve(sockets=sockets)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: whoever runs `serve` owns the process, and cancels it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
