@@ -11,6 +11,8 @@ from scp_wire.stream_types import Provider, StreamType
 class SessionStore(Protocol):
     """Durable when a method returns. Ids are stored as keyed hashes, tokens sealed.
 
+    Nothing brings an ended session back: to change one is to do nothing.
+
     Every method raises StorageUnavailable when the database does not answer.
     """
 

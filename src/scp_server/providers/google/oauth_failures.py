@@ -69,8 +69,8 @@ GOOGLE_OAUTH_FAILURES: Final[Mapping[str, tuple[type[ProviderError], str]]] = Ma
         "invalid_scope": (
             OperatorFault,
             (
-                "Google refuses the scopes: enable the APIs of the wanted stream types in the Google"
-                " Cloud project and add their scopes to its consent screen."
+                "Google refuses the scopes: enable the APIs of the wanted stream types in the"
+                " Google Cloud project and add their scopes to its consent screen."
             ),
         ),
         "temporarily_unavailable": (ProviderUnavailable, _BUSY),
