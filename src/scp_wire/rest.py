@@ -81,6 +81,12 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
+class StopStream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/stream/{stream_id}/stop`, which may be left out."""
+
+    session_id: Identifier | None = None
+
+
 class StreamStopped(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to a stop."""
 
@@ -148,6 +154,12 @@ class ExchangeCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     code: Identifier
 
 
+class SessionHandedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `POST /api/sessions/exchange`: the id, this once."""
+
+    session_id: str
+
+
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `GET /api/session`."""
 
@@ -186,6 +198,12 @@ class ProviderList(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `GET /api/providers`."""
 
     providers: dict[str, ProviderState]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /healthz` and `GET /readyz`."""
+
+    status: Literal["ok"]
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
