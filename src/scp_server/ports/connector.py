@@ -26,7 +26,10 @@ class Ask:
     path: str
     params: tuple[tuple[str, str], ...] = ()
     absent_ok: bool = False
-    """Whether 404 and 410 are answers (`Reply.absent`) rather than failures."""
+    """Whether 404 and 410 are answers (`Reply.absent`) rather than failures; a 410 that says that
+    a place in the data is lost is a failure still."""
+    live: bool = False
+    """Whether it follows changes: then it goes ahead of backfills where quota is short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,49 @@
+"""Foreign JSON, read without believing it: what is not of the wanted type is not there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def thing(value: object) -> Mapping[str, Any]:
+    """The object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """The array, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """The string, fit to be encoded in UTF-8, or None."""
+    return fit(value) if isinstance(value, str) else None
+
+
+def texts(value: object) -> list[str]:
+    """The strings of an array."""
+    return [fit(entry) for entry in items(value) if isinstance(entry, str)]
+
+
+def flag(value: object) -> bool | None:
+    """The boolean, or None."""
+    return value if isinstance(value, bool) else None
+
+
+def whole(value: object) -> int | None:
+    """The whole number, also when spelled as a string, as Google spells int64; or None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    digits = isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii()
+    # Longer than any int64, and Python refuses to convert endless digits.
+    return int(value) if digits and len(value) <= 20 else None
+
+
+def fit(value: str) -> str:
+    """The string with lone surrogates replaced: JSON in UTF-8 cannot carry them."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value
