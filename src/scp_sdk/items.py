@@ -1,0 +1,186 @@
+"""A stream as its reader sees it: events in, items out. No I/O.
+
+Told every event of a session in the order of arrival, repeats included, a `Tale` gives each
+change of its stream once, notices a hole, and knows how the stream ended.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from scp_sdk.errors import (
+    ProtocolError,
+    SessionNotFound,
+    StreamInterrupted,
+    error_from,
+)
+from scp_wire.events import ChangeKind, Event, EventType, Origin, UpdateData
+
+REMEMBERED: Final = 50_000
+"""Changes a `Tale` can recognise as repeats, the newest: about 8 MB. What a server repeats after
+a lost connection is at most its window (256 events of up to 1,000 items) or one winding back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamItem:
+    """One change of one item. The content is left out of its repr."""
+
+    id: str
+    """The provider's id of the item."""
+    change: ChangeKind
+    """created, updated or deleted."""
+    origin: Origin
+    """backfill: it was there. live: it changed."""
+    data_type: str
+    payload: dict[str, Any] = field(repr=False)
+    """The item's fields (docs/api_reference.md); of a deleted one only `id`."""
+    offset: int | None
+    """Its place in the stream."""
+    event_id: str | None
+    """The event that brought it: of a batch, all items share it."""
+    reason: str | None = None
+    """Why it is gone, when it was not simply deleted: `left_filter`."""
+    raw: Any = field(default=None, repr=False)
+    """The provider's own object, with `include_raw`."""
+    cursor: str | None = field(default=None, repr=False)
+    """On the last item of a batch: a new stream started with it goes on after this item."""
+
+
+class PlacedData(UpdateData, frozen=True, kw_only=True, omit_defaults=True):
+    """An item in `data.items` of a `data_batch`."""
+
+    offset: int | None = None
+
+
+class BatchData(msgspec.Struct, frozen=True, kw_only=True):
+    """`data` of a `data_batch`."""
+
+    items: list[PlacedData]
+
+
+class Hole(Exception):
+    """Events are missing between two that came: go back to the place before."""
+
+
+class Recent:
+    """The newest `size` keys that were added; older ones are forgotten."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._keys: dict[str, None] = {}
+
+    def add(self, key: str) -> bool:
+        """Remember a key. False when it is known already."""
+        if key in self._keys:
+            return False
+        self._keys[key] = None
+        if len(self._keys) > self._size:
+            del self._keys[next(iter(self._keys))]
+        return True
+
+
+class Tale:
+    """What a reader knows of its stream."""
+
+    def __init__(self, stream_id: str, *, remembered: int = REMEMBERED) -> None:
+        self.stream_id = stream_id
+        self.ended: EventType | None = None
+        """The event that ended the stream, when one did."""
+        self.place: str | None = None
+        """The newest event id: where to go on after a lost connection."""
+        self.cursor: str | None = None
+        """The newest cursor of the stream."""
+        self._recent = Recent(remembered)
+        self._epoch: str | None = None
+        self._offset: int | None = None
+
+    def read(self, event: Event) -> list[StreamItem]:
+        """Take the next event; return the changes that are new in it.
+
+        Raises:
+            Hole: events between this one and the last are missing; nothing was taken.
+            SCPError: the stream failed, was stopped early, or the session is over.
+        """
+        if event.event_type == EventType.SESSION_EXPIRED:
+            raise SessionNotFound(str(event.data.get("message", "The session has ended.")))
+        if event.stream_id != self.stream_id:
+            self.place = event.event_id or self.place
+            return []
+        brought = self._brought(event)
+        self._count(event, brought)
+        items = self._items(event, brought)
+        self._conclude(event)
+        return items
+
+    def _brought(self, event: Event) -> list[PlacedData]:
+        try:
+            if event.event_type == EventType.DATA_BATCH:
+                return msgspec.convert(event.data, BatchData).items
+            if event.event_type == EventType.DATA_UPDATE:
+                return [msgspec.convert(event.data | {"offset": event.offset}, PlacedData)]
+        except msgspec.ValidationError as cause:
+            raise ProtocolError(f"An item does not have the agreed shape: {cause}.") from cause
+        return []
+
+    def _count(self, event: Event, brought: list[PlacedData]) -> None:
+        epoch = (event.event_id or "").rpartition("-")[0]
+        first = brought[0].offset if brought else event.offset
+        last = brought[-1].offset if brought else event.offset
+        if first is None or last is None:
+            self.place = event.event_id or self.place
+            return
+        # A gap is announced: what follows it may begin anywhere, like a new epoch.
+        counted = epoch == self._epoch and event.event_type != EventType.STREAM_GAP
+        if counted and self._offset is not None and first > self._offset + 1:
+            raise Hole(f"offset {first} after {self._offset}")
+        self._offset = max(self._offset or 0, last) if counted else last
+        self._epoch = epoch
+        self.place = event.event_id or self.place
+
+    def _items(self, event: Event, brought: list[PlacedData]) -> list[StreamItem]:
+        self.cursor = event.cursor or self.cursor
+        new = [(data, data is brought[-1]) for data in brought if self._recent.add(data.change_id)]
+        return [_item(data, event, event.cursor if last else None) for data, last in new]
+
+    def _conclude(self, event: Event) -> None:
+        match event.event_type:
+            case EventType.STREAM_COMPLETED:
+                self.ended = EventType.STREAM_COMPLETED
+            case EventType.STREAM_STOPPED:
+                self.stopped(event.data.get("reason"))
+            case EventType.STREAM_ERROR if event.data.get("fatal"):
+                raise error_from(event.data)
+            case _:
+                pass
+
+    def stopped(self, reason: object) -> None:
+        """The stream was stopped: an end when somebody asked for it, else an interruption.
+
+        Raises:
+            StreamInterrupted: nobody asked for it.
+        """
+        if reason not in {None, "requested"}:
+            raise StreamInterrupted(
+                f"The stream was stopped: {reason}. Start one with its cursor to go on.",
+                details={"reason": reason, "cursor": self.cursor, "stream_id": self.stream_id},
+            )
+        self.ended = EventType.STREAM_STOPPED
+
+
+def _item(data: PlacedData, event: Event, cursor: str | None) -> StreamItem:
+    payload = data.payload if isinstance(data.payload, dict) else {}
+    if not isinstance(payload.get("id"), str):
+        raise ProtocolError("An item has no id.")
+    return StreamItem(
+        id=payload["id"],
+        change=data.change,
+        origin=data.origin,
+        data_type=data.data_type,
+        payload=payload,
+        offset=data.offset,
+        event_id=event.event_id,
+        reason=data.reason,
+        raw=data.raw,
+        cursor=cursor,
+    )

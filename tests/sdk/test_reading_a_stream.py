@@ -1,0 +1,217 @@
+"""What a reader sees of a stream: every change once, in order, over any connection."""
+
+import anyio
+import pytest
+from sdk.scripted_server import (
+    SESSION,
+    STREAM,
+    Play,
+    ScriptedServer,
+    batch,
+    completed,
+    envelope,
+    refused,
+    update,
+)
+
+from scp_sdk import (
+    AsyncSCPClient,
+    Event,
+    ProtocolError,
+    SessionNotFound,
+    StreamConfigError,
+    StreamInterrupted,
+    TokenExpired,
+)
+
+
+async def names(client: AsyncSCPClient) -> list[str]:
+    with anyio.fail_after(10):
+        return [item.id async for item in client.stream(stream_type="gmail_messages")]
+
+
+async def test_items_come_in_order_and_the_iteration_ends_with_the_stream(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [Play(events=[batch(1, "abc", first_offset=1), update(4, "d"), completed(5)])]
+    assert await names(client) == ["a", "b", "c", "d"]
+
+
+async def test_the_subscription_is_there_before_the_stream_is_started(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [Play(events=[completed(1)])]
+    assert await names(client) == []
+    assert server.subscriptions == [
+        {"session_id": SESSION, "data_types": ["gmail_messages"], "batch": True}
+    ]
+    assert len(server.asked_for("POST", "/api/stream/start")) == 1
+
+
+async def test_a_lost_connection_is_made_again_where_it_broke_and_repeats_are_dropped(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [
+        Play(events=[update(1, "a"), update(2, "b")], then="drop"),
+        Play(events=[update(2, "b"), update(3, "c")], then="drop"),
+        Play(events=[update(4, "d"), completed(5)]),
+    ]
+    assert await names(client) == ["a", "b", "c", "d"]
+    assert [auth.get("last_event_id") for auth in server.auths] == [None, "e1-2", "e1-3"]
+
+
+async def test_a_new_epoch_repeats_items_and_the_reader_sees_only_the_new_ones(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    again = [update(n, name, epoch="e2") for n, name in enumerate("abc", start=1)]
+    server.plays = [
+        Play(events=[update(1, "a"), update(2, "b")], then="drop"),
+        Play(events=[*again, completed(4, epoch="e2")]),
+    ]
+    assert await names(client) == ["a", "b", "c"]
+
+
+async def test_a_hole_is_gone_back_to(server: ScriptedServer, client: AsyncSCPClient) -> None:
+    server.plays = [
+        Play(events=[update(1, "a"), update(3, "c"), completed(4)]),
+        Play(events=[update(2, "b"), update(3, "c"), completed(4)]),
+    ]
+    assert await names(client) == ["a", "b", "c"]
+    assert server.auths[1]["last_event_id"] == "e1-1"
+
+
+async def test_a_hole_that_stays_is_an_error_and_never_passed_over(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [Play(events=[update(1, "a"), update(3, "c")])] + [
+        Play(events=[update(3, "c")]) for _ in range(9)
+    ]
+    with pytest.raises(ProtocolError, match="leaves out"):
+        await names(client)
+
+
+async def test_a_fatal_stream_error_is_raised_as_its_type(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    lost = {
+        "code": "TOKEN_EXPIRED",
+        "message": "Renew the consent.",
+        "fatal": True,
+        "details": {"authorization_url": "http://scp.example/renew"},
+    }
+    server.plays = [Play(events=[update(1, "a"), envelope("stream_error", 2, lost, offset=2)])]
+    with pytest.raises(TokenExpired) as caught:
+        await names(client)
+    assert caught.value.authorization_url == "http://scp.example/renew"
+
+
+async def test_an_error_that_passes_is_told_and_the_stream_goes_on(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    slow = {"code": "PROVIDER_RATE_LIMITED", "message": "Wait.", "fatal": False}
+    server.plays = [
+        Play(events=[envelope("stream_error", 1, slow, offset=1), update(2, "a"), completed(3)])
+    ]
+    told: list[Event] = []
+    with anyio.fail_after(10):
+        stream = client.stream(stream_type="gmail_messages", on_event=told.append)
+        got = [item.id async for item in stream]
+    assert got == ["a"]
+    assert [event.event_type for event in told] == ["stream_error", "stream_completed"]
+
+
+async def test_the_end_of_the_session_ends_the_iteration_with_an_error(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    over = envelope("session_expired", 1, {"message": "The session has ended."})
+    del over["stream_id"], over["event_id"]
+    server.plays = [Play(events=[over])]
+    with pytest.raises(SessionNotFound):
+        await names(client)
+
+
+async def test_a_stream_stopped_on_request_ends_the_iteration(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    end = {"stream_type": "gmail_messages", "status": "stopped", "reason": "requested"}
+    server.plays = [Play(events=[update(1, "a"), envelope("stream_stopped", 2, end, offset=2)])]
+    assert await names(client) == ["a"]
+
+
+async def test_a_stream_that_nobody_asked_to_stop_is_an_error_with_the_cursor_to_go_on(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    end = {"stream_type": "gmail_messages", "status": "stopped", "reason": "inactive"}
+    stop = envelope("stream_stopped", 2, end, offset=2, cursor="cursor-2")
+    server.plays = [Play(events=[update(1, "a"), stop])]
+    with pytest.raises(StreamInterrupted) as caught:
+        await names(client)
+    assert caught.value.cursor == "cursor-2"
+
+
+async def test_a_refused_start_raises_and_leaves_no_connection_behind(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.answer(
+        "POST", "/api/stream/start", refused(400, "STREAM_CONFIG_ERROR", field="batch_size")
+    )
+    with pytest.raises(StreamConfigError) as caught:
+        await names(client)
+    assert caught.value.field == "batch_size"
+    await server.all_gone()
+
+
+async def test_a_refused_connection_raises_the_servers_reason(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [Play(refusal={"code": "SESSION_NOT_FOUND", "message": "Unknown session."})]
+    with pytest.raises(SessionNotFound):
+        await names(client)
+    assert server.asked == []
+
+
+async def test_a_refused_subscription_raises_and_no_stream_is_started(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    error = {"code": "STREAM_CONFIG_ERROR", "message": "No such type."}
+    server.plays = [Play(subscription={"success": False, "error": error})]
+    with pytest.raises(StreamConfigError):
+        await names(client)
+    assert server.asked == []
+
+
+async def test_leaving_early_stops_the_stream_and_says_goodbye(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [Play(events=[update(1, "a")])]
+    with anyio.fail_after(10):
+        async with client.stream(stream_type="gmail_messages") as stream:
+            assert (await anext(stream)).id == "a"
+    await server.all_gone()
+    assert server.goodbyes == ["client disconnect"]
+    assert len(server.asked_for("POST", f"/api/stream/{STREAM}/stop")) == 1
+
+
+async def test_cancelling_a_reader_closes_its_connection(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [Play(events=[update(1, "a")])]
+    with anyio.CancelScope() as scope:
+        async for item in client.stream(stream_type="gmail_messages"):
+            assert item.id == "a"
+            scope.cancel()
+    await server.all_gone()
+
+
+async def test_the_cursor_moves_with_the_last_item_of_a_batch(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    server.plays = [
+        Play(events=[batch(1, "ab", first_offset=1, cursor="cursor-1"), completed(3)]),
+    ]
+    seen = []
+    with anyio.fail_after(10):
+        stream = client.stream(stream_type="gmail_messages")
+        async for item in stream:
+            seen.append((item.id, item.cursor, stream.cursor))
+    assert seen == [("a", None, None), ("b", "cursor-1", "cursor-1")]
