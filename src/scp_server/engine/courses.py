@@ -99,7 +99,7 @@ class Courses:
         self, live: LiveSession, session: Session, stream: Stream, saver: Saver, row: LedgerRow
     ) -> Running:
         machinery, config = self._machinery, stream.config
-        share = live.window.open(stream.stream_id, config.stream_type, saver.offer, row.items)
+        share = live.window.open(stream, saver.offer, row.items)
         consented = Signal()
         around = Surroundings(
             window=live.window,

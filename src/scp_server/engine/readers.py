@@ -38,6 +38,8 @@ class Entry:
     ordinal: int | None
     """For items: the how many-th of its stream, over all epochs. None for control events."""
     item_id: str | None
+    batch_size: int
+    """How many items of its stream one `data_batch` may carry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scp_server.domain.event_ref import EventRef
-from scp_server.domain.streams import Place
+from scp_server.domain.streams import Place, Stream
 from scp_server.engine.readers import Entry, Reader, Subscription
 from scp_server.engine.signal import Signal
 from scp_wire.encode import Encoded, Envelope, encode
@@ -45,6 +45,7 @@ class Share:
 
     stream_id: str
     stream_type: StreamType
+    batch_size: int
     on_proven: Callable[[Mark], None]
     waiting: deque[Entry] = field(default_factory=deque)
     size: int = 0
@@ -98,13 +99,12 @@ class Window:
 
     # -- for runners ---------------------------------------------------------------------------
 
-    def open(
-        self, stream_id: str, stream_type: StreamType, on_proven: Callable[[Mark], None], items: int
-    ) -> Share:
+    def open(self, stream: Stream, on_proven: Callable[[Mark], None], items: int) -> Share:
         """Give a stream its share. `items` were written to consumers before this epoch."""
         share = Share(
-            stream_id=stream_id,
-            stream_type=stream_type,
+            stream_id=stream.stream_id,
+            stream_type=stream.config.stream_type,
+            batch_size=stream.config.batch_size,
             on_proven=on_proven,
             items_written=items,
             last_n=self.head,
@@ -112,7 +112,7 @@ class Window:
             first_n=self.head,
             evicted_n=self.head,
         )
-        self._shares[stream_id] = share
+        self._shares[stream.stream_id] = share
         return share
 
     def close(self, share: Share) -> None:
@@ -163,6 +163,7 @@ class Window:
             encoded=self._encode(draft, ref, share),
             ordinal=draft.ordinal,
             item_id=draft.item_id,
+            batch_size=share.batch_size,
         )
         self._entries[self.head] = entry
         share.waiting.append(entry)

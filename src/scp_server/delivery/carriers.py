@@ -1,0 +1,95 @@
+"""Which credentials a connecting client carries: in `auth`, headers or query, never two."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final
+from urllib.parse import parse_qs
+
+import msgspec
+
+from scp_server.access.gate import Credentials
+from scp_server.domain.errors import InvalidRequest
+from scp_server.domain.event_ref import EventRef, parse
+from scp_server.domain.secrets import SESSION_PREFIX, Secret
+from scp_server.engine.arrivals import Arrival
+
+_BEARER: Final = "Bearer "
+
+Text = Annotated[str, msgspec.Meta(max_length=256)]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True):
+    """`auth` of a Socket.IO CONNECT. Names it does not know are left alone."""
+
+    session_id: Text | None = None
+    agent_id: Label | None = None
+    last_event_id: Text | None = None
+    cursors: Annotated[dict[Text, Cursor], msgspec.Meta(max_length=32)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What a connecting client said."""
+
+    credentials: Credentials
+    arrival: Arrival
+
+
+def read_hello(auth: object, query: str, headers: Mapping[str, str], *, allow_query: bool) -> Hello:
+    """Read a client's credentials and its place.
+
+    Raises: InvalidRequest naming the field.
+    """
+    given = _auth(auth)
+    asked = parse_qs(query, max_num_fields=64) if query else {}
+    bearer = headers.get("authorization", "")
+    key = bearer.removeprefix(_BEARER).strip() if bearer.startswith(_BEARER) else None
+    sessions = [given.session_id, headers.get("x-session-id")]
+    if key is not None and key.startswith(SESSION_PREFIX):
+        sessions.append(key)
+        key = None
+    if allow_query:
+        sessions += asked.get("session_id", [])
+    labels = [given.agent_id, *asked.get("agent_id", [])]
+    session_id = _one(sessions, "session_id")
+    agent_id = _one(labels, "agent_id")
+    if agent_id is not None and len(agent_id) > 128:
+        raise InvalidRequest("agent_id may have 128 characters.", field="agent_id")
+    return Hello(
+        credentials=Credentials(
+            session_id=Secret(session_id) if session_id else None, key=Secret(key) if key else None
+        ),
+        arrival=Arrival(
+            agent_id=agent_id, place=_place(given.last_event_id), cursors=given.cursors or None
+        ),
+    )
+
+
+def _auth(auth: object) -> Auth:
+    try:
+        return msgspec.convert(auth or {}, Auth)
+    except msgspec.ValidationError as wrong:
+        # The library's words name the field and the type, never the value.
+        raise InvalidRequest(f"`auth` is not as documented: {wrong}", field="auth") from None
+
+
+def _one(values: Iterable[str | None], field: str) -> str | None:
+    different = {value for value in values if value}
+    if len(different) > 1:
+        raise InvalidRequest(
+            f"{field} was given twice with different values. Give it once.", field=field
+        )
+    return different.pop() if different else None
+
+
+def _place(text: str | None) -> EventRef | None:
+    if text is None:
+        return None
+    place = parse(text)
+    if place is None:
+        raise InvalidRequest(
+            "last_event_id is the event_id of the last event you processed.", field="last_event_id"
+        )
+    return place
