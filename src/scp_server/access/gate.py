@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from scp_server.domain.errors import Forbidden, SessionNotFound, SessionPending, SessionRequired
-from scp_server.domain.secrets import Secret
+from scp_server.domain.secrets import SESSION_PREFIX, Secret
 from scp_server.domain.sessions import Session, SessionState
 from scp_server.ports.clock import Clock
 from scp_server.ports.sessions import SessionStore
@@ -14,6 +15,8 @@ from scp_server.ports.sessions import SessionStore
 SECONDS_A_DAY: Final = 86_400.0
 TOUCH_EVERY: Final = 60.0
 """A use is noted at most this often: a write per request would cost more than it tells."""
+_LIKE_A_SESSION: Final = re.compile(rf"{SESSION_PREFIX}[A-Za-z0-9_-]{{1,248}}")
+"""What is not of this form is not looked up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +72,7 @@ class Gate:
             raise _not_found()
         if credentials.session_id is None:
             return Caller(operator=operator)
-        session = await self._sessions.find(credentials.session_id)
-        if session is None or not self._alive(session):
-            raise _not_found()
+        session = await self._found(credentials.session_id)
         await self.note_use(session)
         return Caller(session=session, presented=credentials.session_id, operator=operator)
 
@@ -106,6 +107,14 @@ class Gate:
                 "This needs the operator key: send it as Authorization: Bearer operator-..."
             )
         raise Forbidden("A session may not do this; the operator key may.")
+
+    async def _found(self, session_id: Secret) -> Session:
+        session = None
+        if _LIKE_A_SESSION.fullmatch(session_id.reveal()):
+            session = await self._sessions.find(session_id)
+        if session is None or not self._alive(session):
+            raise _not_found()
+        return session
 
     def _is_operator(self, key: Secret) -> bool:
         # Digests have one length, so the comparison tells nothing about the key's.

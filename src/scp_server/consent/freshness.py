@@ -105,20 +105,18 @@ class Freshness:
             if error.remedy is not Remedy.ASK_USER:
                 raise
             return await self._lost(pk, grant, error)
-        kept = replace(fresh, version=grant.version + 1)
+        return await self._keep(pk, replace(fresh, version=grant.version + 1))
+
+    async def _keep(self, pk: int, fresh: Grant) -> Grant:
         # Once the provider has answered, the old token may be dead: what it gave is kept even
         # when who asked for it goes away now.
         with anyio.CancelScope(shield=True):
-            kept = await self._keep(pk, kept)
-        return kept
-
-    async def _keep(self, pk: int, fresh: Grant) -> Grant:
-        if not await self._sessions.replace_grant(pk, fresh):
-            return await self._stored(pk)  # another process was first: its grant is the one
-        self._cooling.pop(pk, None)
-        await self._record(pk, "token.refreshed")
-        await self._notices.token_refreshed(pk, expires_at=fresh.expires_at)
-        return fresh
+            if await self._sessions.replace_grant(pk, fresh):
+                self._cooling.pop(pk, None)
+                await self._record(pk, "token.refreshed")
+                await self._notices.token_refreshed(pk, expires_at=fresh.expires_at)
+                return fresh
+        return await self._stored(pk)  # another process was first: its grant is the one
 
     async def _lost(self, pk: int, grant: Grant, error: ProviderError) -> Grant:
         """Note that a grant is dead, unless a newer one has taken its place meanwhile."""
