@@ -95,13 +95,13 @@ class SocketIO:
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         line = self._server.line_of(sid)
+        if line is None or self._tasks is None:
+            raise _refusal(ShuttingDown("The server is not running. Connect again later."))
         try:
-            if line is None or self._tasks is None:
-                raise ShuttingDown("The server is not running. Connect again in a few seconds.")
             connection = await self._let_in(line, environ, auth)
         except ScpError as error:
             raise _refusal(error) from None
-        except Exception:  # the boundary: what we do not know is said in our own words
+        except Exception:  # noqa: BLE001  (the boundary: what we do not know is said in our words)
             _LOG.exception("connect_crashed")
             raise _refusal(ScpError("The server failed. Connect again later.")) from None
         self._connections[sid] = connection
