@@ -26,6 +26,8 @@ from scp_wire.events import Event
 AHEAD: Final = 16
 """Events kept for a reader that is busy, at most 1 MiB each. Beyond that nothing is read from the
 socket, so that the server notices, holds back, and keeps our place."""
+PROOF_WITHIN: Final = 3.0
+"""Seconds in which the server should have asked for proof."""
 CLOSE_WITHIN: Final = 2.0
 """Seconds a goodbye may take."""
 
@@ -49,12 +51,14 @@ class Introduction:
 
 
 class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # untyped library
-    """Reads the next packet only when there is room for it."""
+    """Reads the next packet only when there is room for it, and says which kind came."""
 
     room: Callable[[], Awaitable[None]]
+    when_read: Callable[[int], None]
 
     async def _receive_packet(self, pkt: engineio_packet.Packet) -> None:
         await super()._receive_packet(pkt)
+        self.when_read(pkt.packet_type)
         await self.room()
 
 
@@ -86,6 +90,7 @@ class Connection:
             request_timeout=timeout,
         )
         client.eio.room = self._room
+        client.eio.when_read = self._read
         client.when_lost = self._lost
         self._sio: Any = client
         self._timeout = timeout
@@ -93,6 +98,8 @@ class Connection:
         self._refusal: object = None
         self._failure: SCPError | None = None
         self._over = False
+        self._subscribed = False
+        self._proven = True
         self._turn = anyio.Event()
         self._sio.on("stream_event", self._on_event)
         self._sio.on("error", self._on_error)
@@ -145,6 +152,7 @@ class Connection:
         answer = answers[0]
         if not isinstance(answer, dict) or answer.get("success") is not True:
             raise error_from(answer.get("error") if isinstance(answer, dict) else None)
+        self._subscribed = True
 
     async def receive(self) -> Event | None:
         """The next event; None when the connection is over and all were received.
@@ -160,6 +168,17 @@ class Connection:
         self._wake()
         return event
 
+    async def prove(self) -> None:
+        """Stay until the server can know that everything arrived: its next ping is answered.
+
+        It pings within a second of what is not proven yet; a server that does not is not waited
+        for.
+        """
+        with anyio.move_on_after(PROOF_WITHIN):
+            while not (self._proven or self._over):
+                await self._turn.wait()
+            await self._sio.eio.queue.join()
+
     async def aclose(self) -> None:
         """Say goodbye, so that no seat is kept; give up after two seconds."""
         self._over = True
@@ -173,8 +192,17 @@ class Connection:
             await self._sio.eio.disconnect()
 
     async def _room(self) -> None:
-        while len(self._events) >= AHEAD and not self._over:
+        # The answer to a subscription may come behind many events: until then all is read.
+        while self._subscribed and len(self._events) >= AHEAD and not self._over:
             await self._turn.wait()
+
+    def _read(self, packet_type: int) -> None:
+        if packet_type == engineio_packet.MESSAGE:
+            self._proven = False
+        elif packet_type == engineio_packet.PING:
+            # Its pong is in the queue: the server will know that what came before is here.
+            self._proven = True
+            self._wake()
 
     def _wake(self) -> None:
         self._turn.set()

@@ -15,6 +15,8 @@ class Patience:
     """Repeats of any request that a limit refused (429: nothing was done)."""
     first_delay: float = 0.5
     longest_delay: float = 8.0
+    longest_wait: float = 30.0
+    """A read is not repeated when the server asks to wait longer than this."""
     longest_outage: float = 300.0
     """How long an iteration tries to get a lost connection back. A seat is kept for 120 s, a
     server restarts in less; after five minutes a person should look."""
@@ -33,10 +35,12 @@ def delay_before_repeat(
     # waiting for a whole window is for the caller to decide.
     if isinstance(failure, RateLimited):
         wanted = tries <= patience.rate_limited
-    # Without an answer a POST may have been carried out: only reads are repeated.
+    # Without an answer a POST may have been carried out: only reads are repeated, and not when
+    # the caller would seem to hang.
     else:
         passing = isinstance(failure, ConnectionFailed) or failure.status == 503
-        wanted = passing and reads_only and tries <= patience.reads
+        soon = (failure.retry_after or 0.0) <= patience.longest_wait
+        wanted = passing and soon and reads_only and tries <= patience.reads
     return backoff(failure, tries=tries, patience=patience, jitter=jitter) if wanted else None
 
 

@@ -176,6 +176,10 @@ class AsyncItemStream:
             return True
         if self._tale is not None:
             self._cursor = self._tale.cursor or self._cursor
+            if self._tale.ended == EventType.STREAM_COMPLETED and self._link is not None:
+                # Left at once, the server could not know that its last event arrived: the
+                # stream would stay active, and the next one of its type be refused.
+                await self._link.prove()
         await self.aclose()
         return False
 
