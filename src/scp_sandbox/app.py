@@ -6,11 +6,15 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from scp_sandbox.clock import Clock
+from scp_sandbox.control.desk import ControlDesk
+from scp_sandbox.control.machinery import Machinery
 from scp_sandbox.edge import Answer, Edge
 from scp_sandbox.faults import FaultBook
 from scp_sandbox.google.batch import BatchDesk
+from scp_sandbox.google.calendar.methods import calendar_methods
 from scp_sandbox.google.frontdesk import FrontDesk
 from scp_sandbox.google.gmail.methods import gmail_methods
+from scp_sandbox.landing import Landing
 from scp_sandbox.oauth.clients import Client
 from scp_sandbox.oauth.consent import ConsentPage
 from scp_sandbox.oauth.desk import PATHS, OAuthDesk
@@ -20,6 +24,7 @@ from scp_sandbox.oauth.identity import Identity
 from scp_sandbox.oauth.tokens import TokenMint
 from scp_sandbox.quota import MODES, Ledger
 from scp_sandbox.settings import SandboxSettings
+from scp_sandbox.world.arrivals import PostOffice
 from scp_sandbox.world.world import World
 
 
@@ -54,8 +59,13 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
         mint=mint,
         ledger=ledger,
         faults=faults,
-        methods=gmail_methods(world),
+        methods=(*gmail_methods(world), *calendar_methods(world)),
     )
+
+    machinery = Machinery(
+        world=world, mint=mint, grants=grants, client=client, ledger=ledger, faults=faults
+    )
+    control = ControlDesk(world=world, machinery=machinery, post=PostOffice(settings.seed))
 
     def edge(answer: Answer) -> Edge:
         return Edge(answer, settings.base_url)
@@ -67,6 +77,8 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
             Route("/batch/gmail/v1", edge(BatchDesk(front, "/gmail/v1/").answer)),
             Route("/batch/calendar/v3", edge(BatchDesk(front, "/calendar/v3/").answer)),
             Route("/batch", edge(BatchDesk(front, "/").answer)),
+            Mount("/sandbox", app=edge(control.answer)),
+            Route("/", edge(Landing(world.users).answer)),
             *(Route(path, edge(oauth.answer)) for path in PATHS),
         ]
     )

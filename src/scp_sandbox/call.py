@@ -13,7 +13,8 @@ Query = dict[str, list[str]]
 class Call:
     """A request. Header names are lower case; the path is percent-decoded, without the query.
 
-    `base` is the sandbox's address as this caller sees it, without a trailing slash.
+    `base` is the sandbox's address as this caller sees it, without a trailing slash; `peer` the
+    caller's own address, where it is known.
     """
 
     method: str
@@ -22,6 +23,7 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     base: str = ""
+    peer: str | None = None
 
     def one(self, name: str) -> str | None:
         """A query parameter's last value."""

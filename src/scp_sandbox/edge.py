@@ -39,6 +39,7 @@ class Edge:
             query=parse_query(scope["query_string"].decode("latin-1")),
             headers=headers,
             body=body,
+            peer=scope["client"][0] if scope.get("client") else None,
             base=self._base_url or f"{scope['scheme']}://{headers.get('host', 'localhost')}",
         )
         await _send(await self._answer(call), scope, receive, send)

@@ -1,5 +1,7 @@
 """What tests do with a sandbox over HTTP: consent, call, order."""
 
+# ruff: noqa: ANN401 - JSON and options of the HTTP client
+
 import html
 import re
 from dataclasses import dataclass
@@ -64,7 +66,7 @@ class Sandbox:
         hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
         hidden = {name: html.unescape(value) for name, value in hidden.items()}
         fields = {"user": ADA, "scope": [GMAIL, CALENDAR], "decision": "allow", **form}
-        pairs = [(k, v) for k, v in hidden.items()]
+        pairs = list(hidden.items())
         for name, value in fields.items():
             pairs += [(name, v) for v in (value if isinstance(value, list) else [value])]
         answer = await self.call("/o/oauth2/v2/auth", "POST", data=aiohttp.FormData(pairs))

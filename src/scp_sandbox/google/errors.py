@@ -147,7 +147,7 @@ def too_many_at_once() -> GoogleError:
 
 
 def slow_down(*, retry_at: float, politely: bool, service: Service) -> GoogleError:
-    """The two ways a user's quota is refused: 403 `usageLimits`, or 429 with a time in the words."""
+    """A spent user quota, said in one of two ways: 403 `usageLimits`, or 429 naming a time."""
     if politely:
         domain = "usageLimits"
         words = "User Rate Limit Exceeded" if service == "gmail" else "Rate Limit Exceeded"

@@ -28,7 +28,7 @@ class Mask:
             else:
                 self.names[name] = inner
 
-    def apply(self, value: Any) -> Any:
+    def apply(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """`value` (JSON) with only what the mask keeps; lists are walked through."""
         if not self.names:
             return value

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -39,7 +38,7 @@ class Asked:
         except MaskError as error:
             raise invalid(str(error), reason="invalidParameter") from error
 
-    def reply(self, body: Any, *, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    def reply(self, body: object, *, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
         """A JSON answer, masked and, if asked for, indented.
 
         Google indents unless told `prettyPrint=false`. Here only `prettyPrint=true` indents: JSON

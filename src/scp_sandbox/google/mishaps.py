@@ -46,8 +46,7 @@ class Mishaps:
                     self._world.mailbox(user).forget_history()
             case Kind.DEAD_SYNC_TOKENS:
                 if user := owner():
-                    for diary in self._world.diaries(user).values():
-                        diary.forget_changes()
+                    self._world.forget_calendar_changes(user)
             case _:
                 pass
 

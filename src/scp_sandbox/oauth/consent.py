@@ -19,12 +19,12 @@ from scp_sandbox.world.people import User
 
 HTML = "text/html; charset=utf-8"
 # `form-action` has to name where the answer redirects to: any port of loopback.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none';"
+    " form-action 'self' http://localhost:* http://127.0.0.1:* http://[::1]:*"
+)
 _HEADERS = (
-    (
-        "content-security-policy",
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none';"
-        " form-action 'self' http://localhost:* http://127.0.0.1:* http://[::1]:*",
-    ),
+    ("content-security-policy", _POLICY),
     ("cache-control", "no-store"),
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),

@@ -21,7 +21,8 @@ class Label:
 
 PROJECTS, HARBOUR, RECEIPTS, TRAVEL, FAMILY, ABROAD = (f"Label_{n}" for n in range(1, 7))
 
-LABELS = tuple(Label(id=name, name=name, type="system") for name in SYSTEM_LABELS) + (
+LABELS = (
+    *(Label(id=name, name=name, type="system") for name in SYSTEM_LABELS),
     Label(id=PROJECTS, name="Projects", type="user"),
     Label(id=HARBOUR, name="Projects/Harbour Survey", type="user"),
     Label(id=RECEIPTS, name="Receipts", type="user"),

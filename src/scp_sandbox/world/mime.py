@@ -98,7 +98,7 @@ def with_headers(part: Part, headers: Headers) -> Part:
 
 
 def encoded_word(text: str, *, charset: str = "utf-8", how: Literal["B", "Q"] = "B") -> str:
-    """`text` as a header value: itself if ASCII, else RFC 2047 encoded words of at most 75 octets."""
+    """`text` as a header value: itself if ASCII, else RFC 2047 words of at most 75 octets."""
     if text.isascii():
         return text
     return " ".join(_one_word(chunk, charset, how) for chunk in _chunks(text, charset, how))

@@ -1,5 +1,7 @@
 """The people of the world, all invented, all at `.example` addresses."""
 
+# ruff: noqa: RUF001 - names in other scripts
+
 from dataclasses import dataclass
 
 from scp_sandbox.world.tongues import BY_CODE, Tongue

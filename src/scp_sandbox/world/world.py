@@ -20,6 +20,7 @@ class World:
         self._by_sub = {user.sub: user for user in USERS}
         self._mailboxes: dict[str, Mailbox] = {}
         self._diaries: dict[str, dict[str, Diary]] = {}
+        self._list_epochs: dict[str, int] = {}
 
     @property
     def users(self) -> tuple[User, ...]:
@@ -54,6 +55,16 @@ class World:
         """The user's calendar of this id; `primary` is the user's own."""
         wanted = user.email if calendar_id == "primary" else calendar_id
         return self.diaries(user).get(wanted)
+
+    def list_epoch(self, user: User) -> int:
+        """Which life the user's calendar list is in; its sync tokens die with it."""
+        return self._list_epochs.get(user.email, 1)
+
+    def forget_calendar_changes(self, user: User) -> None:
+        """Lets all of a user's calendar sync tokens die."""
+        self._list_epochs[user.email] = self.list_epoch(user) + 1
+        for diary in self.diaries(user).values():
+            diary.forget_changes()
 
     def _diary(self, user: User, card: DiaryCard) -> Diary:
         # Two thirds of the items are the user's own, the rest the team's.

@@ -6,11 +6,13 @@ Never raises on any text: what cannot be understood is searched for as words, as
 import re
 from dataclasses import dataclass
 
-OPERATORS = frozenset(
-    ("from", "to", "cc", "bcc", "subject", "label", "in", "is", "has", "filename", "list")
-    + ("rfc822msgid", "larger", "smaller", "size", "category")
-    + ("older_than", "newer_than", "after", "before", "older", "newer", "deliveredto")
-)
+# fmt: off
+OPERATORS = frozenset((
+    "from", "to", "cc", "bcc", "subject", "label", "in", "is", "has", "filename", "list",
+    "rfc822msgid", "larger", "smaller", "size", "category", "older_than", "newer_than", "after",
+    "before", "older", "newer", "deliveredto",
+))
+# fmt: on
 _MAX_DEPTH = 40
 
 

@@ -80,17 +80,23 @@ class Searcher:
                 return self._labelled(term)
             case "has":
                 return self._has(value.lower())
+            case "larger" | "size" | "smaller":
+                return self._sized(value, smaller=term.operator == "smaller")
+            case _:
+                return self._told_otherwise(term, now)
+
+    def _told_otherwise(self, term: Term, now: float) -> Judge:
+        value = term.value
+        match term.operator:
             case "filename":
-                wanted = value.lower().lstrip(".")
-                return lambda m: any(wanted in name for name in _filenames(m))
+                ending = value.lower().lstrip(".")
+                return lambda m: any(ending in name for name in _filenames(m))
             case "list":
                 wanted = value.lower()
                 return lambda m: wanted in (m.recipe.mailing_list or "")
             case "rfc822msgid":
-                wanted = value.strip("<>")
-                return lambda m: m.recipe.message_id == wanted
-            case "larger" | "size" | "smaller":
-                return self._sized(value, smaller=term.operator == "smaller")
+                identity = value.strip("<>")
+                return lambda m: m.recipe.message_id == identity
             case _:
                 return _dated(term.operator, value, now)
 

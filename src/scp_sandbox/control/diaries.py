@@ -1,0 +1,109 @@
+"""Control of calendars: what is in them, and making, changing and calling off appointments."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from scp_sandbox.call import Call
+from scp_sandbox.control.asked import Appointment, ControlError, Instance, Move, read
+from scp_sandbox.world.diary import Diary
+from scp_sandbox.world.event import Event, When
+from scp_sandbox.world.people import User
+from scp_sandbox.world.world import World
+
+
+class DiaryControl:
+    """The verbs under `/sandbox/users/{email}/events`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def list(self, user: User, call: Call) -> dict[str, Any]:
+        """Ids by calendar, as plain `events.list` calls have them; `all=true`: deleted ones too."""
+        everything = call.flag("all")
+        return {
+            "calendars": {
+                diary.card.id: [e.id for e in diary if everything or _listed(e)]
+                for diary in self._world.diaries(user).values()
+            }
+        }
+
+    def create(self, user: User, call: Call) -> dict[str, Any]:
+        """Puts an appointment in; `start` is needed, an hour is the usual length."""
+        asked = read(call, Appointment)
+        diary = self._diary(user, asked.calendar)
+        if asked.start is None:
+            raise ControlError(400, "`start` is needed: a date, or a moment with an offset")
+        zone = asked.zone or diary.card.zone
+        start = _when(asked.start, zone)
+        length = timedelta(days=1) if start.day else timedelta(hours=1)
+        end = _when(asked.end, zone) if asked.end else start.shifted(length)
+        more = _fields(asked)
+        more.pop("summary", None)
+        event = diary.create(summary=asked.summary or "Appointment", start=start, end=end, **more)
+        return _entry(event)
+
+    def update(self, user: User, call: Call, identity: str) -> dict[str, Any]:
+        """Changes what is given of an appointment."""
+        asked = read(call, Appointment)
+        diary, event = self._event(user, asked.calendar, identity)
+        fields = _fields(asked)
+        zone = asked.zone or event.start.zone
+        fields |= {
+            name: _when(value, zone)
+            for name, value in (("start", asked.start), ("end", asked.end))
+            if value is not None
+        }
+        return _entry(diary.update(identity, **fields))
+
+    def move(self, user: User, call: Call, identity: str) -> dict[str, Any]:
+        """Moves an appointment by minutes (an all-day one by whole days)."""
+        asked = read(call, Move)
+        diary, event = self._event(user, asked.calendar, identity)
+        by = timedelta(minutes=asked.minutes)
+        moved = diary.update(identity, start=event.start.shifted(by), end=event.end.shifted(by))
+        return _entry(moved)
+
+    def cancel(self, user: User, call: Call, identity: str) -> dict[str, Any]:
+        """Calls off an appointment, a series, or with `original` one instance of a series."""
+        asked = read(call, Instance)
+        diary, event = self._event(user, asked.calendar, identity)
+        if asked.original is None:
+            return _entry(diary.cancel(identity))
+        if not event.recurrence:
+            raise ControlError(400, "`original` is for events that recur")
+        return _entry(diary.cancel_instance(identity, _when(asked.original, event.start.zone)))
+
+    def _event(self, user: User, calendar: str, identity: str) -> tuple[Diary, Event]:
+        diary = self._diary(user, calendar)
+        event = diary.get(identity)
+        if event is None:
+            raise ControlError(404, f"no event {identity} in that calendar")
+        return diary, event
+
+    def _diary(self, user: User, calendar: str) -> Diary:
+        diary = self._world.diary(user, calendar)
+        if diary is None:
+            names = ", ".join(self._world.diaries(user))
+            raise ControlError(404, f"`calendar` is `primary` or one of {names}")
+        return diary
+
+
+def _listed(event: Event) -> bool:
+    return event.status != "cancelled" or event.series_id is not None
+
+
+def _fields(asked: Appointment) -> dict[str, Any]:
+    names = ("summary", "description", "location", "recurrence")
+    return {name: value for name in names if (value := getattr(asked, name)) is not None}
+
+
+def _when(value: date | datetime, zone: str) -> When:
+    if not isinstance(value, datetime):
+        return When(day=value, zone=zone)
+    if value.tzinfo is None:
+        raise ControlError(400, "moments need an offset, such as 2026-11-23T10:00:00Z")
+    return When(at=value.astimezone(UTC), zone=zone)
+
+
+def _entry(event: Event) -> dict[str, Any]:
+    return {"id": event.id, "status": event.status, "etag": event.etag, "summary": event.summary}

@@ -1,0 +1,140 @@
+"""`events.list`, `events.get` and `events.instances`."""
+
+from datetime import timedelta
+
+from scp_sandbox.call import Call, Reply
+from scp_sandbox.google.calendar.asking import Asking, asking
+from scp_sandbox.google.calendar.recurrence import instance, instances, occurrences
+from scp_sandbox.google.calendar.rows import HORIZON, Key, rows, shown
+from scp_sandbox.google.calendar.shapes import event_resource, events_head
+from scp_sandbox.google.calendar.tokens import (
+    PageToken,
+    SyncToken,
+    digest,
+    page_token,
+    sealed,
+    sync_token,
+)
+from scp_sandbox.google.errors import invalid_parameter, not_found
+from scp_sandbox.google.method import Asked, number
+from scp_sandbox.google.refusals import full_sync_required
+from scp_sandbox.world.diary import Diary
+from scp_sandbox.world.event import Event
+from scp_sandbox.world.world import World
+
+CACHE = ("cache-control", "private, max-age=0, must-revalidate, no-transform")
+_UNBOUND = ("pageToken", "maxResults", "fields", "prettyPrint", "alt", "access_token", "quotaUser")
+
+
+class Events:
+    """The events of a calendar."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def list(self, asked: Asked) -> Reply:
+        """One page. Pages may be short or empty while a token says that there is more [D]."""
+        diary = find_diary(self._world, asked)
+        now = self._world.clock.moment()
+        what = asking(asked.call, now)
+        here = digest(asked.user.sub, diary.card.id)
+        start = _start(diary, what, here, digest_of(asked.call))
+        found = [
+            row
+            for row in rows(diary, what, start.since, now)
+            if not start.after or row.key > tuple(start.after)
+        ]
+        scanned = found[: what.limit]
+        zone = what.zone or diary.card.zone
+        body = events_head(diary, zone)
+        if len(found) > len(scanned):
+            body["nextPageToken"] = sealed(_onward(start, scanned[-1].key))
+        elif what.followable:
+            body["nextSyncToken"] = sealed(SyncToken(here, start.change))
+        syncing = start.since is not None
+        body["items"] = [
+            event_resource(row.event, diary, zone, what.most_attendees)
+            for row in scanned
+            if shown(row.event, what, syncing=syncing)
+        ]
+        return asked.reply(body, headers=(CACHE,))
+
+    def get(self, asked: Asked) -> Reply:
+        """One event, also an instance of a series; answers 304 to its own ETag."""
+        diary = find_diary(self._world, asked)
+        event = diary.get(asked.at["event"]) or _instance(diary, asked.at["event"])
+        if event is None:
+            raise not_found("calendar")
+        headers = (("etag", event.etag), CACHE)
+        if asked.call.headers.get("if-none-match") == event.etag:
+            return Reply(status=304, headers=headers)
+        zone = asked.call.one("timeZone") or diary.card.zone
+        return asked.reply(event_resource(event, diary, zone, None), headers=headers)
+
+    def instances(self, asked: Asked) -> Reply:
+        """The instances of one series, by their original starts; one page."""
+        diary = find_diary(self._world, asked)
+        series = diary.get(asked.at["event"])
+        if series is None:
+            raise not_found("calendar")
+        what = asking(asked.call, self._world.clock.moment())
+        limit = number(asked.call, "maxResults", default=250, most=2500)
+        before = what.time_max or self._world.clock.moment() + HORIZON
+        spelled = instances(series, diary.exceptions(series.id), before)
+        fitting = [e for e in spelled if shown(e, what, syncing=what.deleted)]
+        zone = what.zone or diary.card.zone
+        items = [event_resource(e, diary, zone, None) for e in fitting[:limit]]
+        return asked.reply({**events_head(diary, zone), "items": items}, headers=(CACHE,))
+
+
+def find_diary(world: World, asked: Asked) -> Diary:
+    """The calendar a call names.
+
+    Raises:
+        GoogleError: 404 when the user has no such calendar.
+    """
+    diary = world.diary(asked.user, asked.at["calendar"])
+    if diary is None:
+        raise not_found("calendar")
+    return diary
+
+
+def digest_of(call: Call) -> str:
+    """A name for a call's query, without what may differ from page to page."""
+    bound = sorted((k, v) for k, v in call.query.items() if k not in _UNBOUND)
+    return digest(repr(bound))
+
+
+def _start(diary: Diary, what: Asking, here: str, query: str) -> PageToken:
+    """From where this page reads."""
+    if what.page_token is not None:
+        token = page_token(what.page_token)
+        if token is None or token.place != here or token.query != query:
+            raise invalid_parameter("pageToken", "Invalid page token value.")
+        if token.change < diary.floor:
+            raise full_sync_required()
+        return token
+    since = None
+    if what.sync_token is not None:
+        known = sync_token(what.sync_token)
+        if known is None or known.place != here or not diary.floor <= known.change:
+            raise full_sync_required()
+        since = known.change
+    return PageToken(here, diary.change, since, (), query)
+
+
+def _onward(start: PageToken, after: Key) -> PageToken:
+    return PageToken(start.place, start.change, start.since, after, start.query)
+
+
+def _instance(diary: Diary, identity: str) -> Event | None:
+    series_id, _, stamp = identity.rpartition("_")
+    series = diary.get(series_id)
+    if series is None or not series.recurrence:
+        return None
+    length = series.end.moment - series.start.moment
+    far = series.start.moment + timedelta(days=3650)
+    for when in occurrences(series.start, series.recurrence, far):
+        if when.stamp == stamp:
+            return instance(series, when, length)
+    return None

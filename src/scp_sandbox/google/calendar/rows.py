@@ -1,0 +1,91 @@
+"""Which events a listing is about, in which order, and which of them it shows. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scp_sandbox.google.calendar.asking import Asking
+from scp_sandbox.google.calendar.recurrence import ends_after, instances
+from scp_sandbox.world.diary import Diary
+from scp_sandbox.world.event import Event
+
+Key = tuple[int | str, ...]
+
+# How far ahead an endless series is spelled out when no `timeMax` says it; Google's is not
+# published, about a year and more is seen.
+HORIZON = timedelta(days=500)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event with its place in the order asked for."""
+
+    key: Key
+    event: Event
+
+
+def rows(diary: Diary, what: Asking, since: int | None, now: datetime) -> list[Row]:
+    """Every event in question, sorted; those changed after `since` when it is given."""
+    before = what.time_max or now + HORIZON
+    events = _spelled_out(diary, before) if what.single else iter(diary)
+    found = [
+        Row(_key(event, what, since), event)
+        for event in events
+        if since is None or event.change > since
+    ]
+    return sorted(found, key=lambda row: row.key)
+
+
+def shown(event: Event, what: Asking, *, syncing: bool) -> bool:
+    """Whether a listing shows an event."""
+    return (
+        (syncing or _state_fits(event, what))
+        and what.typed
+        and (what.ical_uid is None or event.ical_uid == what.ical_uid)
+        and (what.updated_min_us is None or event.updated_us >= what.updated_min_us)
+        and _time_fits(event, what)
+        and (what.q is None or _mentions(event, what.q))
+    )
+
+
+def _spelled_out(diary: Diary, before: datetime) -> Iterator[Event]:
+    by_series: dict[str, list[Event]] = {}
+    for event in diary:
+        if event.series_id:
+            by_series.setdefault(event.series_id, []).append(event)
+    for event in diary:
+        if event.recurrence:
+            yield from instances(event, by_series.get(event.id, []), before)
+        elif event.series_id is None:
+            yield event
+
+
+def _key(event: Event, what: Asking, since: int | None) -> Key:
+    if since is not None:
+        return (event.change, event.id)
+    if what.order == "startTime":
+        return (event.start.moment.isoformat(), event.id)
+    if what.order == "updated":
+        return (event.updated_us, event.id)
+    return (event.place, event.id)
+
+
+def _state_fits(event: Event, what: Asking) -> bool:
+    if event.status != "cancelled" or what.deleted or what.updated_min_us is not None:
+        return True
+    # Called-off instances of a live series are told even without showDeleted, so that the series
+    # can be spelled out by the client [D].
+    return event.series_id is not None and not what.single
+
+
+def _time_fits(event: Event, what: Asking) -> bool:
+    if what.time_max and event.start.moment >= what.time_max:
+        return False
+    return what.time_min is None or ends_after(event, what.time_min)
+
+
+def _mentions(event: Event, q: str) -> bool:
+    texts = [event.summary, event.description or "", event.location or "", event.organizer]
+    texts += [f"{a.name} {a.email}" for a in event.attendees]
+    everything = " ".join(texts).lower()
+    return all(word in everything for word in q.lower().split())
