@@ -1,7 +1,7 @@
 """A session: one user's consent at one provider, given to one agent or app."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scp_server.domain.secrets import Secret, masked_session
@@ -24,8 +24,8 @@ class Account:
     """Whose data it is. The key is issuer and subject, never the address."""
 
     issuer: str
-    subject: str
-    label: str | None
+    subject: str = field(repr=False)
+    label: str | None = field(repr=False)
     """The address, for people to recognise; stored sealed."""
 
 

@@ -1,7 +1,7 @@
 """A stream: one run of one stream type over one session."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -43,8 +43,8 @@ class StreamConfig:
 
     stream_type: StreamType
     provider: Provider
-    filters: Filters
-    given_filters: Mapping[str, Any]
+    filters: Filters = field(repr=False)
+    given_filters: Mapping[str, Any] = field(repr=False)
     """The filters as the caller wrote them, for the answers that show them."""
     batch_size: int
     max_results: int | None

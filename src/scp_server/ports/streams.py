@@ -56,5 +56,9 @@ class StreamStore(Protocol):
         ...
 
     async def tidy(self, *, now: float) -> None:
-        """Thin ledgers to a thousand rows, oldest first; forget streams ended a week ago."""
+        """Thin ledgers to a thousand rows, the older the sparser; forget what is over.
+
+        Streams and sessions are forgotten a week after their end, consent requests when their
+        ten minutes are over.
+        """
         ...

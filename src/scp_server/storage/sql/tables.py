@@ -1,0 +1,143 @@
+"""The tables. What is sealed says so; everything else may be read by whoever has the file."""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Big: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts up only what is spelled INTEGER; that has 64 bits there."""
+_SESSION: Final = "sessions.pk"
+_ACTIVE: Final = text("state = 'active'")
+
+sessions: Final = Table(
+    "sessions",
+    METADATA,
+    Column("pk", _Big, primary_key=True, autoincrement=True),
+    Column("id_hash", LargeBinary, nullable=False, unique=True),
+    Column("last4", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("stream_types", Text, nullable=False, comment="JSON array"),
+    Column("scopes", Text, nullable=False, comment="JSON array"),
+    Column("agent_id", Text),
+    Column("account", Text, comment="sealed JSON: issuer, subject, label"),
+    Column("account_hash", LargeBinary, index=True, comment="keyed: issuer, subject"),
+    Column("endpoints", Text, nullable=False, comment="JSON object"),
+    Column("created_at", Double, nullable=False),
+    Column("last_used_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    Column("ended_at", Double),
+    # Keys are never given out again: sealed values and audit rows name them.
+    sqlite_autoincrement=True,
+)
+
+vault: Final = Table(
+    "vault",
+    METADATA,
+    Column("session_pk", _Big, ForeignKey(_SESSION, ondelete="CASCADE"), primary_key=True),
+    Column("wrapped_key", Text, nullable=False, comment="the session's data key, wrapped"),
+    Column("tokens", Text, comment="sealed JSON"),
+    Column("version", Integer, nullable=False),
+)
+
+consent_requests: Final = Table(
+    "consent_requests",
+    METADATA,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column(
+        "session_pk", _Big, ForeignKey(_SESSION, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("request", Text, nullable=False, comment="sealed JSON"),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+streams: Final = Table(
+    "streams",
+    METADATA,
+    Column("stream_id", Text, primary_key=True),
+    Column(
+        "session_pk", _Big, ForeignKey(_SESSION, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("stream_type", Text, nullable=False),
+    Column("config", Text, nullable=False, comment="sealed JSON"),
+    Column("state", Text, nullable=False, index=True),
+    Column("state_reason", Text),
+    Column("error", Text, comment="sealed JSON"),
+    Column("items_streamed", BigInteger, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("last_activity", Double, nullable=False),
+    Column("ended_at", Double),
+)
+
+one_active: Final = Index(
+    "uq_streams_one_active",
+    streams.c.session_pk,
+    streams.c.stream_type,
+    unique=True,
+    sqlite_where=_ACTIVE,
+    postgresql_where=_ACTIVE,
+)
+"""One stream of a type runs per session."""
+
+ledger: Final = Table(
+    "ledger",
+    METADATA,
+    Column("seq", _Big, primary_key=True, autoincrement=True),
+    Column("stream_id", Text, ForeignKey("streams.stream_id", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("place", Text, nullable=False, comment="sealed JSON"),
+    Column("saved_at", Double, nullable=False),
+    Index("ix_ledger_place", "stream_id", "epoch", "n"),
+    Index("ix_ledger_seq", "stream_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+audit: Final = Table(
+    "audit",
+    METADATA,
+    Column("seq", _Big, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    # No foreign key: the trail outlives sessions and streams.
+    Column("session_pk", _Big),
+    Column("action", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("stream_id", Text),
+    Column("stream_type", Text),
+    Column("items", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("item_ids", LargeBinary, nullable=False, comment="keyed hashes, 16 bytes each"),
+    Index("ix_audit_session", "session_pk", "seq"),
+    sqlite_autoincrement=True,
+)
+
+key_checks: Final = Table(
+    "key_checks",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("sealed", Text, nullable=False, comment="opens only under this database's keys"),
+    Column("hash", LargeBinary, nullable=False),
+)
