@@ -5,7 +5,7 @@ from datetime import timedelta
 from scp_sandbox.call import Call, Reply
 from scp_sandbox.google.calendar.asking import Asking, asking
 from scp_sandbox.google.calendar.recurrence import instance, instances, occurrences
-from scp_sandbox.google.calendar.rows import HORIZON, Key, rows, shown
+from scp_sandbox.google.calendar.rows import HORIZON, Key, page, rows
 from scp_sandbox.google.calendar.shapes import event_resource, events_head
 from scp_sandbox.google.calendar.tokens import (
     PageToken,
@@ -39,24 +39,15 @@ class Events:
         what = asking(asked.call, now)
         here = digest(asked.user.sub, diary.card.id)
         start = _start(diary, what, here, digest_of(asked.call))
-        found = [
-            row
-            for row in rows(diary, what, start.since, now)
-            if not start.after or row.key > tuple(start.after)
-        ]
-        scanned = found[: what.limit]
+        found = rows(diary, what, start.since, now)
+        shown, after = page(found, what, tuple(start.after), syncing=start.since is not None)
         zone = what.zone or diary.card.zone
         body = events_head(diary, zone)
-        if len(found) > len(scanned):
-            body["nextPageToken"] = sealed(_onward(start, scanned[-1].key))
+        if after is not None:
+            body["nextPageToken"] = sealed(_onward(start, after))
         elif what.followable:
             body["nextSyncToken"] = sealed(SyncToken(here, start.change))
-        syncing = start.since is not None
-        body["items"] = [
-            event_resource(row.event, diary, zone, what.most_attendees)
-            for row in scanned
-            if shown(row.event, what, syncing=syncing)
-        ]
+        body["items"] = [event_resource(e, diary, zone, what.most_attendees) for e in shown]
         return asked.reply(body, headers=(CACHE,))
 
     def get(self, asked: Asked) -> Reply:
@@ -81,7 +72,7 @@ class Events:
         limit = number(asked.call, "maxResults", default=250, most=2500)
         before = what.time_max or self._world.clock.moment() + HORIZON
         spelled = instances(series, diary.exceptions(series.id), before)
-        fitting = [e for e in spelled if shown(e, what, syncing=what.deleted)]
+        fitting = [e for e in spelled if what.deleted or e.status != "cancelled"]
         zone = what.zone or diary.card.zone
         items = [event_resource(e, diary, zone, None) for e in fitting[:limit]]
         return asked.reply({**events_head(diary, zone), "items": items}, headers=(CACHE,))

@@ -14,6 +14,7 @@ Key = tuple[int | str, ...]
 # How far ahead an endless series is spelled out when no `timeMax` says it; Google's is not
 # published, about a year and more is seen.
 HORIZON = timedelta(days=500)
+LEAST_LOOKED_AT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +32,36 @@ def rows(diary: Diary, what: Asking, since: int | None, now: datetime) -> list[R
     found = [
         Row(_key(event, what, since), event)
         for event in events
-        if since is None or event.change > since
+        if (since is None or event.change > since) and _indexed(event, what)
     ]
     return sorted(found, key=lambda row: row.key)
 
 
-def shown(event: Event, what: Asking, *, syncing: bool) -> bool:
-    """Whether a listing shows an event."""
+def page(
+    found: list[Row], what: Asking, after: Key, *, syncing: bool
+) -> tuple[list[Event], Key | None]:
+    """The events of a page, and the key to go on after; None when there is no more.
+
+    A page looks at so many rows and shows those that fit: it may be short or empty while there is
+    more, which Google says of its own pages [D].
+    """
+    rest = [row for row in found if not after or row.key > after]
+    items: list[Event] = []
+    for looked_at, row in enumerate(rest, 1):
+        if (syncing or _state_fits(row.event, what)) and _mentions(row.event, what.q):
+            items.append(row.event)
+        full = len(items) == what.limit or looked_at >= max(what.limit, LEAST_LOOKED_AT)
+        if full and looked_at < len(rest):
+            return items, row.key
+    return items, None
+
+
+def _indexed(event: Event, what: Asking) -> bool:
     return (
-        (syncing or _state_fits(event, what))
-        and what.typed
+        what.typed
         and (what.ical_uid is None or event.ical_uid == what.ical_uid)
         and (what.updated_min_us is None or event.updated_us >= what.updated_min_us)
         and _time_fits(event, what)
-        and (what.q is None or _mentions(event, what.q))
     )
 
 
@@ -84,7 +101,9 @@ def _time_fits(event: Event, what: Asking) -> bool:
     return what.time_min is None or ends_after(event, what.time_min)
 
 
-def _mentions(event: Event, q: str) -> bool:
+def _mentions(event: Event, q: str | None) -> bool:
+    if q is None:
+        return True
     texts = [event.summary, event.description or "", event.location or "", event.organizer]
     texts += [f"{a.name} {a.email}" for a in event.attendees]
     everything = " ".join(texts).lower()

@@ -34,7 +34,7 @@ def minimal(message: Message, size: int) -> dict[str, Any]:
 def snippet(message: Message) -> str:
     """The first words, on one line, with HTML's special signs escaped."""
     words = " ".join(plain_text(message.recipe)[: SNIPPET_CHARS * 2].split())
-    return html.escape(words[:SNIPPET_CHARS])
+    return html.escape(words[:SNIPPET_CHARS]).replace("&#x27;", "&#39;")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
