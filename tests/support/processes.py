@@ -1,4 +1,8 @@
-"""Real servers as child processes, each on a free port, ended by their own id."""
+"""Real servers as child processes, each on a free port, ended by their own id.
+
+Their sockets listen before they say where, so a request made at once waits in the backlog: nobody
+has to poll for readiness.
+"""
 
 import json
 import os
@@ -7,22 +11,20 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
-START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 30.0
-
-_QUIET: Final = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH"}
+KEPT: Final = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
+"""Variables a child inherits: none of the caller's own SCP_ settings."""
 
 
 @dataclass(slots=True)
 class Child:
-    """A child process whose output is kept in a file."""
+    """A child process. What it prints, on either stream, is kept in `output`."""
 
     process: subprocess.Popen[bytes]
     output: Path
@@ -48,50 +50,60 @@ class Child:
         self.process.wait(STOP_SECONDS)
 
 
-def start(arguments: list[str], environ: dict[str, str], output: Path, *, listens: str) -> Child:
-    """Start `securecontext <arguments>` and wait until it says where it listens.
+def start(arguments: list[str], environ: dict[str, str], output: Path, *, until: str) -> Child:
+    """Start `securecontext <arguments>` and read its standard output up to a line with `until`.
 
-    `listens` is a pattern with one group, the URL, that a line of its output matches.
+    The first URL it prints is taken as its address.
     """
-    base = {k: v for k, v in os.environ.items() if k in _QUIET}
-    with output.open("ab") as sink:
-        at = sink.tell()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scp_cli", *arguments],
-            env=base | {"PYTHONUNBUFFERED": "1"} | environ,
+    inherited = {name: value for name, value in os.environ.items() if name in KEPT}
+    with output.open("ab") as errors:
+        process = subprocess.Popen(  # noqa: S603  (our own command line)
+            [sys.executable, "-u", "-m", "scp_cli", *arguments],
+            env=inherited | environ,
             stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            stderr=errors,
         )
-    deadline = time.monotonic() + START_SECONDS
-    ticker = threading.Event()
-    while True:
-        text = output.read_bytes()[at:].decode(errors="replace")
-        found = re.search(listens, text)
-        if found:
-            told = dict(re.findall(r"^(SCP_\w+)=(.*)$", text, re.MULTILINE))
-            return Child(process, output, found[1], told)
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            process.wait(STOP_SECONDS)
-            raise RuntimeError(f"{' '.join(arguments)} did not start:\n{text}")
-        ticker.wait(0.02)
+    if process.stdout is None:
+        raise AssertionError("a pipe was asked for")
+    said = _said(process.stdout, until)
+    if until not in said:
+        process.kill()
+        process.wait(STOP_SECONDS)
+        raise AssertionError(f"{arguments} did not start:\n{said}\n{output.read_text()[-4000:]}")
+    threading.Thread(target=_keep, args=(process.stdout, output), daemon=True).start()
+    urls = re.findall(r"http://\S+", said)
+    told = dict(re.findall(r"^(SCP_\w+)=(.*)$", said, re.MULTILINE))
+    return Child(process, output, urls[0], told)
+
+
+def _said(lines: Iterable[bytes], until: str) -> str:
+    said = ""
+    for line in lines:
+        said += line.decode()
+        if until in said:
+            break
+    return said
+
+
+def _keep(source: IO[bytes], output: Path) -> None:
+    with source, output.open("ab") as sink:
+        for line in source:
+            sink.write(line)
+            sink.flush()
 
 
 def start_sandbox(folder: Path, *options: str) -> Child:
     """A sandbox in a process of its own."""
     return start(
-        ["sandbox", *options],
-        {},
-        folder / "sandbox.log",
-        listens=r"plays Google at (http\S+)\n(?:SCP_\w+=.*\n){12}",
+        ["sandbox", *options], {}, folder / "sandbox.log", until="SCP_GOOGLE__CLIENT_SECRET"
     )
 
 
 def start_server(folder: Path, sandbox: Child, **settings: str) -> Child:
     """A server whose Google is the sandbox, with its data in `folder`.
 
-    Settings are given by their variable's name without `SCP_`, in any case.
+    Settings are given by their variable's name without `SCP_`, in lower case.
     """
     environ = {
         "SCP_DATA_DIR": str(folder / "data"),
@@ -101,36 +113,20 @@ def start_server(folder: Path, sandbox: Child, **settings: str) -> Child:
         **sandbox.told,
         **{f"SCP_{name.upper()}": value for name, value in settings.items()},
     }
-    child = start(["serve"], environ, folder / "server.log", listens=r"listens on (http\S+)")
-    wait_ready(child.url)
-    return child
-
-
-def wait_ready(url: str) -> None:
-    """Wait until a server answers that it is ready."""
-    deadline = time.monotonic() + START_SECONDS
-    ticker = threading.Event()
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            ticker.wait(0.02)
-    raise RuntimeError(f"{url} did not become ready")
+    return start(["serve"], environ, folder / "server.log", until="listens on")
 
 
 def operator_key(folder: Path) -> str:
-    """The operator key that the server of this folder made."""
+    """The operator key that the server of this folder made at its first start."""
     return (folder / "data" / "operator-key").read_text(encoding="utf-8").strip()
 
 
 def fetch(url: str, body: object = None, *, method: str | None = None) -> Any:  # noqa: ANN401
-    """One JSON request to the sandbox's control API."""
+    """One JSON request over loopback, for instance to the sandbox's control API."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
+    request = urllib.request.Request(  # noqa: S310  (a loopback address of our own)
         url, data=data, method=method, headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         text = answer.read()
     return json.loads(text) if text else None
