@@ -31,13 +31,13 @@ def flag(value: object) -> bool | None:
 
 def whole(value: object) -> int | None:
     """The whole number, also when spelled as a string, as Google spells int64; or None."""
-    if isinstance(value, bool):
-        return None
     if isinstance(value, int):
-        return value
-    digits = isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii()
+        return None if isinstance(value, bool) else value
+    if not isinstance(value, str) or not value.isascii():
+        return None
     # Longer than any int64, and Python refuses to convert endless digits.
-    return int(value) if digits and len(value) <= 20 else None
+    digits = value.removeprefix("-").isdecimal() and len(value) <= 20
+    return int(value) if digits else None
 
 
 def fit(value: str) -> str:

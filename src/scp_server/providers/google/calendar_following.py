@@ -1,0 +1,249 @@
+"""What changes in a user's calendars: a sync token each, the list of calendars at every check.
+
+Google mints sync tokens only on the last page of an unfiltered listing. So the bookmark walks each
+calendar once asking for nothing but the token: a request for 2,500 events, and right for filters,
+windows and cut listings alike. What a token brings is filtered here (calendar_filters).
+
+A calendar that appears is walked for its token and then listed. Of one that disappears Google says
+nothing more, and the server keeps no ids: its events cannot be told as deleted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from scp_server.domain.changes import Change, Followed
+from scp_server.domain.errors import ProviderProtocolError
+from scp_server.domain.streams import Position
+from scp_server.ports.connector import Ask, Reading
+from scp_server.providers.foreign import text
+from scp_server.providers.google.calendar_filters import EventJudge
+from scp_server.providers.google.calendar_pages import (
+    Calendar,
+    EventPage,
+    Params,
+    events_ask,
+    list_calendars,
+    mint_params,
+    read_events,
+    sync_params,
+)
+from scp_server.providers.google.shapes_calendar import calendar_event, event_id, event_version
+from scp_server.providers.moments import parsed
+from scp_server.providers.positions import read, written
+from scp_server.providers.trail import Trail
+from scp_wire.events import ChangeKind
+from scp_wire.filters import EventFilters
+from scp_wire.items import Gone
+
+GROUP: Final = 50
+LEFT_FILTER: Final = "left_filter"
+
+
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one calendar is followed."""
+
+    id: str
+    token: str
+    updated: str | None = None
+    """When the calendar had last changed at the previous check."""
+    page: str | None = None
+    after: str | None = None
+    listing: bool = False
+    """Whether it is new: then it is listed first, and `page` and `after` are of that listing."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a check of it is not finished."""
+        return self.listing or self.page is not None or self.after is not None
+
+
+class FollowPlace(msgspec.Struct, frozen=True, kw_only=True, tag="calendar-sync-1"):
+    """All calendars of a stream."""
+
+    calendars: tuple[Synced, ...]
+
+
+class CalendarFollowing:
+    """The following half of the connector; `listing` are the parameters of its backfill."""
+
+    def __init__(self, filters: EventFilters, listing: Params) -> None:
+        self._judge = EventJudge(filters)
+        self._listing = listing
+        self._trail = Trail()
+        self._pages: dict[str, EventPage] = {}
+        self._followed_to: Position | None = None
+
+    def begin(self, calendars: Sequence[Calendar]) -> Reading[Position]:
+        """Where following these calendars begins: now."""
+        synced = yield from _mint([calendar.id for calendar in calendars], live=False)
+        return written(FollowPlace(calendars=synced))
+
+    def follow(self, since: Position) -> Reading[Followed]:
+        """The next changes; new pages are asked for when those at hand are used up."""
+        calendars = read(since, FollowPlace).calendars
+        if since != self._followed_to:
+            self._pages = {}
+        if not self._pages:
+            calendars = yield from self._check(calendars)
+        changes, calendars = self._take(calendars)
+        self._followed_to = written(FollowPlace(calendars=calendars))
+        more = any(calendar.under_way for calendar in calendars) or bool(self._pages)
+        return Followed(changes=changes, since=self._followed_to, more=more)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def _check(self, calendars: tuple[Synced, ...]) -> Reading[tuple[Synced, ...]]:
+        """Get a page of each calendar: of those under way, else of all that there are now."""
+        asked = [calendar for calendar in calendars if calendar.under_way]
+        if not asked:
+            self._trail.clear()
+            calendars = yield from self._listed_now(calendars)
+            asked = list(calendars)
+        if not asked:
+            return calendars
+        replies = yield tuple(self._ask(calendar) for calendar in asked)
+        pages: dict[str, EventPage] = {}
+        gone: set[str] = set()
+        for calendar, reply in zip(asked, replies, strict=True):
+            if reply.absent:
+                gone.add(calendar.id)
+            else:
+                pages[calendar.id] = self._read(calendar, reply.body)
+        self._pages = pages
+        return tuple(calendar for calendar in calendars if calendar.id not in gone)
+
+    def _listed_now(self, calendars: tuple[Synced, ...]) -> Reading[tuple[Synced, ...]]:
+        listed = [calendar.id for calendar in (yield from list_calendars(live=True))]
+        kept = tuple(calendar for calendar in calendars if calendar.id in listed)
+        known = {calendar.id for calendar in kept}
+        new = [identity for identity in listed if identity not in known]
+        minted = yield from _mint(new, live=True)
+        return (*kept, *(msgspec.structs.replace(calendar, listing=True) for calendar in minted))
+
+    def _ask(self, calendar: Synced) -> Ask:
+        params = self._listing if calendar.listing else sync_params(calendar.token)
+        return events_ask(calendar.id, params, calendar.page, live=True)
+
+    def _read(self, calendar: Synced, body: Mapping[str, Any]) -> EventPage:
+        page = read_events(calendar.page, body)
+        if not calendar.listing and page.next is None and page.sync is None:
+            raise ProviderProtocolError("Google's last page of changes has no sync token.")
+        kind = "listing" if calendar.listing else "sync"
+        following = None if page.next is None else f"{calendar.id} {kind} {page.next}"
+        here = f"{calendar.id} {kind} {page.key or ''}"
+        self._trail.page(here, list(page.events), following)
+        return page
+
+    # -- taking ----------------------------------------------------------------------------------
+
+    def _take(self, calendars: tuple[Synced, ...]) -> tuple[tuple[Change, ...], tuple[Synced, ...]]:
+        """Some changes from the pages at hand, and where that leaves the calendars."""
+        changes: list[Change] = []
+        after: list[Synced] = []
+        left = dict(self._pages)
+        for calendar in calendars:
+            page = left.get(calendar.id)
+            if page is None or len(changes) >= GROUP:
+                after.append(calendar)
+                continue
+            rest = page.after(calendar.after)
+            taken = rest[: GROUP - len(changes)]
+            changes += self._changes(calendar, page, taken)
+            if len(taken) < len(rest):
+                after.append(msgspec.structs.replace(calendar, after=taken[-1]))
+            else:
+                del left[calendar.id]
+                after.append(_turned(calendar, page))
+        self._pages = left
+        return tuple(changes), tuple(after)
+
+    def _changes(self, calendar: Synced, page: EventPage, ids: Sequence[str]) -> list[Change]:
+        ended = {i for i, event in page.events.items() if _is_over(event)}
+        found = (self._change(calendar, page, page.events[identity], ended) for identity in ids)
+        return [change for change in found if change is not None]
+
+    def _change(
+        self, calendar: Synced, page: EventPage, event: dict[str, Any], ended: set[str]
+    ) -> Change | None:
+        if calendar.listing and not _is_over(event):
+            return _update(event, calendar.id, ChangeKind.UPDATED)
+        if self._is_gone(event, ended):
+            return _gone(event, calendar.id, None)
+        new = _created_since(event, calendar.updated)
+        if not self._judge.includes(event, page.zone):
+            return None if new else _gone(event, calendar.id, LEFT_FILTER)
+        return _update(event, calendar.id, ChangeKind.CREATED if new else ChangeKind.UPDATED)
+
+    def _is_gone(self, event: Mapping[str, Any], ended: set[str]) -> bool:
+        if event.get("status") != "cancelled":
+            return False
+        series = text(event.get("recurringEventId"))
+        # A cancelled exception says something of its series as long as that lives. It has no
+        # words left that a search could be held against.
+        return series is None or series in ended or self._judge.by_words
+
+
+def _mint(ids: Sequence[str], *, live: bool) -> Reading[tuple[Synced, ...]]:
+    """A sync token for each calendar; those that are gone by now are left out."""
+    minted: dict[str, Synced] = {}
+    places: dict[str, str | None] = dict.fromkeys(ids)
+    trail = Trail()
+    while places:
+        asks = (events_ask(i, mint_params(), token, live=live) for i, token in places.items())
+        replies = yield tuple(asks)
+        onwards: dict[str, str | None] = {}
+        for (identity, token), reply in zip(places.items(), replies, strict=True):
+            if reply.absent:
+                continue
+            page = read_events(token, reply.body)
+            if page.next is not None:
+                trail.page(f"{identity} {token or ''}", (), f"{identity} {page.next}")
+                onwards[identity] = page.next
+            elif page.sync is not None:
+                minted[identity] = Synced(id=identity, token=page.sync, updated=page.updated)
+            else:
+                raise ProviderProtocolError("Google's last page of events has no sync token.")
+        places = onwards
+    return tuple(minted[identity] for identity in ids if identity in minted)
+
+
+def _turned(calendar: Synced, page: EventPage) -> Synced:
+    """The calendar after a whole page of it."""
+    if page.next is not None:
+        return msgspec.structs.replace(calendar, page=page.next, after=None)
+    if calendar.listing:
+        return msgspec.structs.replace(calendar, page=None, after=None, listing=False)
+    return Synced(
+        id=calendar.id,
+        token=page.sync or calendar.token,
+        updated=page.updated or calendar.updated,
+    )
+
+
+def _is_over(event: Mapping[str, Any]) -> bool:
+    return event.get("status") == "cancelled" and text(event.get("recurringEventId")) is None
+
+
+def _created_since(event: Mapping[str, Any], updated: str | None) -> bool:
+    created, before = parsed(text(event.get("created")) or ""), parsed(updated or "")
+    return created is not None and before is not None and created > before
+
+
+def _update(event: dict[str, Any], calendar: str, kind: ChangeKind) -> Change:
+    return Change(
+        kind=kind,
+        item=calendar_event(event, calendar),
+        version=event_version(event, calendar),
+        raw=event,
+    )
+
+
+def _gone(event: Mapping[str, Any], calendar: str, reason: str | None) -> Change:
+    return Change(
+        kind=ChangeKind.DELETED,
+        item=Gone(id=event_id(event)),
+        version=event_version(event, calendar),
+        reason=reason,
+    )

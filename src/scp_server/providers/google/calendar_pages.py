@@ -1,0 +1,139 @@
+"""Google Calendar's answers as values: the list of calendars, pages of events; and what is asked
+for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from scp_server.domain.errors import ProviderProtocolError
+from scp_server.ports.connector import Ask, Reading
+from scp_server.providers.foreign import items, text, thing
+from scp_server.providers.google.shapes_calendar import event_id
+from scp_server.providers.trail import Trail
+
+SYNC_PAGE: Final = 2500
+"""Most that events.list gives. The same whenever a sync token is minted or used: Google leaves
+open what happens when a parameter differs (providers.md 3)."""
+LISTING_PAGE: Final = 250
+CALENDAR_PAGE: Final = 250
+
+Params = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Calendar:
+    """One of the user's calendars; they are read in this order: the primary first, then by id."""
+
+    secondary: bool
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """A page of one calendar's events, each once in its last state."""
+
+    key: str | None
+    """The page token it was asked for with."""
+    events: dict[str, dict[str, Any]]
+    next: str | None
+    sync: str | None
+    updated: str | None
+    """When the calendar last changed."""
+    zone: str | None
+
+    def after(self, event: str | None) -> list[str]:
+        """Ids that follow an event; all when it is no longer there."""
+        ids = list(self.events)
+        return ids[ids.index(event) + 1 :] if event in self.events else ids
+
+
+def calendars_ask(token: str | None, *, live: bool = False) -> Ask:
+    """A page of the user's calendars."""
+    place: Params = (("pageToken", token),) if token is not None else ()
+    fields = "nextPageToken,items(id,primary,accessRole,deleted)"
+    return Ask(
+        method="calendar.calendarList.list",
+        base="calendar_url",
+        path="/calendar/v3/users/me/calendarList",
+        params=(("maxResults", str(CALENDAR_PAGE)), ("fields", fields), *place),
+        live=live,
+    )
+
+
+def events_ask(calendar: str, params: Params, token: str | None, *, live: bool = False) -> Ask:
+    """A page of a calendar's events; absent when the calendar is gone."""
+    place: Params = (("pageToken", token),) if token is not None else ()
+    return Ask(
+        method="calendar.events.list",
+        base="calendar_url",
+        path=f"/calendar/v3/calendars/{quote(calendar, safe='')}/events",
+        params=(*params, *place),
+        absent_ok=True,
+        live=live,
+    )
+
+
+def mint_params() -> Params:
+    """To walk a calendar for nothing but its sync token."""
+    return (("maxResults", str(SYNC_PAGE)), ("fields", "nextPageToken,nextSyncToken,updated"))
+
+
+def sync_params(token: str) -> Params:
+    """What changed since a sync token."""
+    return (("maxResults", str(SYNC_PAGE)), ("syncToken", token))
+
+
+def read_calendars(body: Mapping[str, Any]) -> list[Calendar]:
+    """The calendars of a page whose events the user may see.
+
+    Raises: ProviderProtocolError for one without an id.
+    """
+    found: list[Calendar] = []
+    for raw in items(body.get("items")):
+        entry = thing(raw)
+        identity = text(entry.get("id"))
+        if not identity:
+            raise ProviderProtocolError("Google listed a calendar without an id.")
+        # Of a calendar shared as free or busy there are no events to read.
+        if entry.get("deleted") is not True and entry.get("accessRole") != "freeBusyReader":
+            found.append(Calendar(secondary=entry.get("primary") is not True, id=identity))
+    return found
+
+
+def list_calendars(*, live: bool = False) -> Reading[list[Calendar]]:
+    """All of the user's calendars, in order."""
+    found: list[Calendar] = []
+    trail = Trail()
+    token: str | None = None
+    while True:
+        (reply,) = yield (calendars_ask(token, live=live),)
+        page = read_calendars(reply.body)
+        found += page
+        following = text(reply.body.get("nextPageToken")) or None
+        trail.page(token, [calendar.id for calendar in page], following)
+        if following is None:
+            return sorted(set(found))
+        token = following
+
+
+def read_events(key: str | None, body: Mapping[str, Any]) -> EventPage:
+    """A page of events.
+
+    Raises: ProviderProtocolError for an event without an id.
+    """
+    events: dict[str, dict[str, Any]] = {}
+    for raw in items(body.get("items")):
+        event = dict(thing(raw))
+        # The same event may come twice in a round; the last one counts.
+        events.pop(event_id(event), None)
+        events[event_id(event)] = event
+    return EventPage(
+        key=key,
+        events=events,
+        next=text(body.get("nextPageToken")) or None,
+        sync=text(body.get("nextSyncToken")) or None,
+        updated=text(body.get("updated")),
+        zone=text(body.get("timeZone")),
+    )

@@ -1,0 +1,111 @@
+"""Whether a Gmail message is in a filtered listing: by its labels here, by Gmail's own search where
+we cannot tell.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any, Final
+
+from scp_server.ports.connector import Ask
+from scp_server.providers.foreign import items, text, thing, whole
+from scp_server.providers.google.gmail_history import Labels, Touched
+from scp_server.providers.google.shapes_mail import message_header
+from scp_wire.filters import MailFilters
+
+HIDDEN: Final = frozenset({"SPAM", "TRASH"})
+_PLAIN_ID: Final = re.compile(r"[^\s<>\"(){}]{1,998}\Z")
+
+
+class Verdict(Enum):
+    """What labels alone say."""
+
+    IN = auto()
+    OUT = auto()
+    ASK = auto()
+    """Only Gmail's search knows."""
+
+
+class MailJudge:
+    """Judges by one stream's filters."""
+
+    def __init__(self, filters: MailFilters) -> None:
+        self._filters = filters
+        self._labels = frozenset(filters.label_ids or ())
+
+    def listing(self) -> tuple[tuple[str, str], ...]:
+        """The filters as parameters of messages.list."""
+        query = self._filters.query
+        return (*self._scope(), *((("q", query),) if query else ()))
+
+    def by_labels(self, labels: Labels) -> Verdict:
+        """Whether a message with these labels is in the listing."""
+        if labels is None:
+            return Verdict.ASK
+        if not self._labels <= labels:
+            return Verdict.OUT
+        # A search or a label can ask for the bin itself: then Gmail decides what is hidden.
+        special = self._filters.query is not None or not self._labels.isdisjoint(HIDDEN)
+        if not self._filters.include_spam_trash and labels & HIDDEN and not special:
+            return Verdict.OUT
+        hidden_in_doubt = bool(labels & HIDDEN) and not self._filters.include_spam_trash
+        return Verdict.ASK if self._filters.query or hidden_in_doubt else Verdict.IN
+
+    def perhaps_seen(self, message: Touched) -> bool:
+        """Whether a consumer may hold this message, which is out now.
+
+        One that only arrived is new to everybody. Else it may have been in the listing in any of
+        the states it went through, also if it was not before: a backfill may have met it then.
+        """
+        if message.only_added:
+            return False
+        return any(self.by_labels(state) is not Verdict.OUT for state in message.states)
+
+    def check(self, body: Mapping[str, Any]) -> Ask | None:
+        """Ask Gmail whether this message is in the listing; None when it cannot be singled out.
+
+        The stream's own search is narrowed to the Message-ID header, or, without a usable one, to
+        the seconds around its arrival (the bounds of after: and before: are undocumented). The
+        narrowing comes first, so that an unbalanced quote or bracket in the search cannot eat it.
+        """
+        narrow = _narrow(body)
+        if narrow is None:
+            return None
+        query = self._filters.query
+        return Ask(
+            method="gmail.messages.list",
+            base="gmail_url",
+            path="/gmail/v1/users/me/messages",
+            params=(
+                *self._scope(),
+                ("q", f"{narrow} ({query})" if query else narrow),
+                ("maxResults", "500"),
+                ("fields", "nextPageToken,messages/id"),
+            ),
+            live=True,
+        )
+
+    def _scope(self) -> tuple[tuple[str, str], ...]:
+        labels = tuple(("labelIds", label) for label in self._filters.label_ids or ())
+        everywhere = (("includeSpamTrash", "true"),) if self._filters.include_spam_trash else ()
+        return (*labels, *everywhere)
+
+
+def confirms(listing: Mapping[str, Any], message_id: str) -> bool:
+    """Whether the answer to a check says that the message is in the listing.
+
+    More matches than fit a page leave a doubt: then it counts as in, rather than be lost.
+    """
+    found = {text(thing(entry).get("id")) for entry in items(listing.get("messages"))}
+    return message_id in found or text(listing.get("nextPageToken")) is not None
+
+
+def _narrow(body: Mapping[str, Any]) -> str | None:
+    identity = (message_header(body, "message-id") or "").strip().strip("<>")
+    if _PLAIN_ID.match(identity):
+        return f"rfc822msgid:{identity}"
+    arrived = whole(body.get("internalDate"))
+    if arrived is None:
+        return None
+    second = arrived // 1000
+    return f"after:{second - 1} before:{second + 2}"

@@ -1,0 +1,151 @@
+"""Gmail's history: records of what changed in a mailbox, and what became of each message.
+
+https://developers.google.com/workspace/gmail/api/reference/rest/v1/users.history/list: records
+come oldest first, ids rise with gaps, and a record's labels are the state after it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from scp_server.domain.errors import ProviderProtocolError
+from scp_server.providers.foreign import items, text, texts, thing, whole
+
+KINDS: Final = ("messagesAdded", "messagesDeleted", "labelsAdded", "labelsRemoved")
+FIELDS: Final = (
+    "nextPageToken,historyId,history(id,messagesAdded/message(id,labelIds),"
+    "messagesDeleted/message/id,labelsAdded(labelIds,message(id,labelIds)),"
+    "labelsRemoved(labelIds,message(id,labelIds)))"
+)
+
+Labels = frozenset[str] | None
+"""None: not said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one record says of one message."""
+
+    kind: str
+    message_id: str
+    after: Labels
+    before: Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record; `id` is a place to go on from."""
+
+    id: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Log:
+    """Records of a page that are not handled yet, and what is known of their messages."""
+
+    records: list[Record]
+    more: bool
+    """Whether the mailbox has further records after these."""
+    newest: int
+    """The mailbox's own history id when the page was read."""
+    delivered: dict[str, int] = field(default_factory=dict)
+    """Message id to the history id of the state that was delivered of it."""
+
+    def first(self, messages: int) -> list[Record]:
+        """The first records with at most so many messages, at least one record."""
+        ids: set[str] = set()
+        for count, record in enumerate(self.records):
+            ids.update(entry.message_id for entry in record.entries)
+            if count and len(ids) > messages:
+                return self.records[:count]
+        return list(self.records)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What some records say of one message."""
+
+    message_id: str
+    record: int
+    """The last of them."""
+    deleted: bool
+    added: bool
+    only_added: bool
+    after: Labels
+    """Labels after the last of them."""
+    states: tuple[Labels, ...]
+    """All states it is known to have been in, from before the first of them."""
+
+
+def read_log(body: Mapping[str, Any], start: int) -> Log:
+    """A page of the history after `start`, in the order of ids, each record once.
+
+    Raises: ProviderProtocolError for a record or a message without an id.
+    """
+    newest = whole(body.get("historyId"))
+    if newest is None:
+        raise ProviderProtocolError("Google sent a page of history without its historyId.")
+    entries: dict[int, list[Entry]] = {}
+    for record in items(body.get("history")):
+        entries.setdefault(_record_id(thing(record)), []).extend(_entries(thing(record)))
+    return Log(
+        records=[
+            Record(id=identity, entries=tuple(entries[identity]))
+            for identity in sorted(entries)
+            if identity > start
+        ],
+        more=text(body.get("nextPageToken")) is not None,
+        newest=newest,
+    )
+
+
+def touched(records: Sequence[Record]) -> list[Touched]:
+    """Each message once, in the order of the last record that names it."""
+    seen: dict[str, list[tuple[int, Entry]]] = {}
+    for record in records:
+        for entry in record.entries:
+            seen[entry.message_id] = [*seen.pop(entry.message_id, []), (record.id, entry)]
+    return [_touched(message_id, entries) for message_id, entries in seen.items()]
+
+
+def _touched(message_id: str, entries: list[tuple[int, Entry]]) -> Touched:
+    kinds = [entry.kind for _, entry in entries]
+    changes = [entry for _, entry in entries if entry.kind != "messagesDeleted"]
+    first = [entries[0][1].before] if kinds[0].startswith("labels") else []
+    return Touched(
+        message_id=message_id,
+        record=entries[-1][0],
+        deleted="messagesDeleted" in kinds,
+        added="messagesAdded" in kinds,
+        only_added=set(kinds) == {"messagesAdded"},
+        after=changes[-1].after if changes else None,
+        states=(*first, *(entry.after for entry in changes)),
+    )
+
+
+def _record_id(body: Mapping[str, Any]) -> int:
+    identity = whole(body.get("id"))
+    if identity is None:
+        raise ProviderProtocolError("Google sent a record of history without an id.")
+    return identity
+
+
+def _entries(body: Mapping[str, Any]) -> Iterator[Entry]:
+    for kind in KINDS:
+        for raw in items(body.get(kind)):
+            message = thing(thing(raw).get("message"))
+            message_id = text(message.get("id"))
+            if not message_id:
+                raise ProviderProtocolError("Google's history names a message without an id.")
+            after = frozenset(texts(message["labelIds"])) if "labelIds" in message else None
+            changed = frozenset(texts(thing(raw).get("labelIds")))
+            yield Entry(
+                kind=kind, message_id=message_id, after=after, before=_before(kind, after, changed)
+            )
+
+
+def _before(kind: str, after: Labels, changed: frozenset[str]) -> Labels:
+    if after is None:
+        return None
+    return after - changed if kind == "labelsAdded" else after | changed

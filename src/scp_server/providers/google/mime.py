@@ -1,0 +1,160 @@
+"""A Gmail payload's tree of parts: its texts and its attachments. Odd trees are read as far as
+they go.
+"""
+
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any, Final
+
+from scp_server.providers.charsets import decoded
+from scp_server.providers.foreign import items, text, thing, whole
+from scp_server.providers.google.headers import VALUE_LIMIT, readable
+from scp_wire.items import Attachment
+
+ATTACHMENT_LIMIT: Final = 500
+NAME_LIMIT: Final = 255
+"""Characters of an attachment's name; no file system takes longer ones."""
+PART_LIMIT: Final = 10_000
+_CONTROLS: Final = dict.fromkeys(c for c in range(32) if c not in (9, 10, 13))
+"""JSON spells each of them with six bytes, and no reader shows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """All parts of one text type, joined, and whether something was cut off or not sent."""
+
+    value: str | None
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A leaf of the tree (or an enclosed message), with its place: "0.1" is the root's first
+    child's second.
+    """
+
+    place: str
+    mime_type: str
+    body: Mapping[str, Any]
+    filename: str | None
+    attached: bool
+    charset: str | None
+
+
+def headers_of(node: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names in lower case and raw values."""
+    for entry in items(node.get("headers")):
+        name, value = text(thing(entry).get("name")), text(thing(entry).get("value"))
+        if name is not None and value is not None:
+            yield name.strip().lower(), value
+
+
+def parts_of(payload: Mapping[str, Any]) -> list[Part]:
+    """The leaves in order. An enclosed message is one leaf, whatever is in it."""
+    leaves: list[Part] = []
+    waiting: list[tuple[str, Mapping[str, Any]]] = [("", payload)]
+    for _ in range(PART_LIMIT):
+        if not waiting:
+            break
+        path, node = waiting.pop()
+        mime_type = (text(node.get("mimeType")) or "").strip().lower()
+        children = items(node.get("parts"))
+        if mime_type.startswith("multipart/") or (children and mime_type != "message/rfc822"):
+            inner = [(f"{path}.{n}".lstrip("."), thing(child)) for n, child in enumerate(children)]
+            waiting += reversed(inner)
+        elif mime_type or node.get("body"):
+            leaves.append(_leaf(path, mime_type, node))
+    return leaves
+
+
+def text_of(parts: Sequence[Part], mime_type: str, limit: int) -> Text:
+    """The text in all parts of this type that are not attached, cut to `limit` bytes of UTF-8."""
+    pieces: list[str] = []
+    cut = False
+    for part in parts:
+        if part.mime_type != mime_type or part.attached:
+            continue
+        piece, short = _text(part, limit)
+        cut = cut or short
+        if piece is not None:
+            pieces.append(piece)
+    if not pieces:
+        return Text(value=None, cut=cut)
+    value, shortened = capped("\n".join(pieces), limit)
+    return Text(value=value, cut=cut or shortened)
+
+
+def attachments_of(parts: Sequence[Part]) -> list[Attachment]:
+    """What is not the message's own text. Ids are places in the tree: Gmail's attachment ids
+    change from one fetch to the next.
+    """
+    return [
+        Attachment(
+            id=part.place,
+            name=part.filename,
+            mime_type=part.mime_type or None,
+            size=whole(part.body.get("size")),
+        )
+        for part in parts
+        if part.attached
+    ]
+
+
+def capped(value: str, limit: int) -> tuple[str, bool]:
+    """The text within `limit` bytes of UTF-8, never within a character, and whether it was cut."""
+    octets = value.encode("utf-8", "replace")
+    if len(octets) <= limit:
+        return value, False
+    return octets[:limit].decode("utf-8", "ignore"), True
+
+
+def _leaf(path: str, mime_type: str, node: Mapping[str, Any]) -> Part:
+    headers = dict(headers_of(node))
+    content_type = _parsed("content-type", headers.get("content-type", ""))
+    disposition = headers.get("content-disposition", "").strip().lower()
+    filename = readable(text(node.get("filename")) or "")[:NAME_LIMIT] or None
+    is_text = mime_type in {"text/plain", "text/html"}
+    attached = filename is not None or disposition.startswith("attachment") or not is_text
+    given = (text(node.get("partId")) or "")[:NAME_LIMIT]
+    return Part(
+        place=given or path or "0",
+        mime_type=mime_type[:NAME_LIMIT],
+        body=thing(node.get("body")),
+        filename=filename,
+        attached=attached,
+        charset=content_type,
+    )
+
+
+def _parsed(name: str, value: str) -> str | None:
+    header = Message()
+    header[name] = " ".join(value[:VALUE_LIMIT].split())
+    try:
+        charset = header.get_content_charset()
+    except (ValueError, LookupError, TypeError, IndexError):
+        return None
+    return charset
+
+
+def _text(part: Part, limit: int) -> tuple[str | None, bool]:
+    data = part.body.get("data")
+    if not isinstance(data, str):
+        # Large text is sent as an attachment only: there is some, and it is not here.
+        return None, (whole(part.body.get("size")) or 0) > 0
+    # No charset has more than four octets for what is one in UTF-8.
+    most = (4 * limit // 3 + 3) * 4
+    octets = _base64url(data[:most])
+    complete = len(data) <= most
+    value = decoded(octets, part.charset, whole=complete)
+    return value.replace("\r\n", "\n").translate(_CONTROLS), not complete
+
+
+def _base64url(data: str) -> bytes:
+    raw = data.encode("ascii", "ignore").translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+    try:
+        return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4))
+    except binascii.Error:
+        # One character too many or too few: all whole groups are still good.
+        return binascii.a2b_base64(raw[: len(raw) // 4 * 4])

@@ -1,0 +1,140 @@
+"""Registry: which connector reads which stream type, as a literal table; links for sessions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from scp_server.domain.errors import StreamConfigError
+from scp_server.domain.sessions import Session
+from scp_server.domain.streams import StreamConfig
+from scp_server.ports.connector import Connector
+from scp_server.providers.google.calendar import CalendarEvents
+from scp_server.providers.google.calendar_filters import check_events
+from scp_server.providers.google.gmail import GmailMessages
+from scp_server.providers.link import HttpLink, Line
+from scp_wire.filters import EventFilters, MailFilters
+from scp_wire.stream_types import PROVIDERS_OF, Provider, StreamType
+
+_GOOGLE_SCOPES: Final = "https://www.googleapis.com/auth/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How one stream type is read at one provider."""
+
+    connector: Callable[[StreamConfig], Connector]
+    check: Callable[[StreamConfig], None]
+    """Raises StreamConfigError for what the provider would refuse."""
+    scopes: frozenset[str]
+    """The least it cannot do without."""
+
+
+def _gmail_messages(config: StreamConfig) -> Connector:
+    return GmailMessages(_mail(config), max_results=config.max_results)
+
+
+def _calendar_events(config: StreamConfig) -> Connector:
+    return CalendarEvents(_events(config))
+
+
+def _mail(config: StreamConfig) -> MailFilters:
+    if not isinstance(config.filters, MailFilters):
+        raise StreamConfigError(
+            f"{config.stream_type} takes query, label_ids and include_spam_trash as filters.",
+            field="filters",
+        )
+    return config.filters
+
+
+def _events(config: StreamConfig) -> EventFilters:
+    if not isinstance(config.filters, EventFilters):
+        raise StreamConfigError(
+            f"{config.stream_type} takes time_min, time_max and query as filters.",
+            field="filters",
+        )
+    return config.filters
+
+
+def _check_mail(config: StreamConfig) -> None:
+    _mail(config)
+
+
+def _check_events(config: StreamConfig) -> None:
+    check_events(_events(config))
+
+
+READERS: Final[Mapping[tuple[Provider, StreamType], Reader]] = MappingProxyType(
+    {
+        (Provider.GOOGLE, StreamType.GMAIL_MESSAGES): Reader(
+            connector=_gmail_messages,
+            check=_check_mail,
+            scopes=frozenset({_GOOGLE_SCOPES + "gmail.readonly"}),
+        ),
+        (Provider.GOOGLE, StreamType.CALENDAR_EVENTS): Reader(
+            connector=_calendar_events,
+            check=_check_events,
+            scopes=frozenset(
+                {
+                    _GOOGLE_SCOPES + "calendar.events.readonly",
+                    _GOOGLE_SCOPES + "calendar.calendarlist.readonly",
+                }
+            ),
+        ),
+    }
+)
+
+
+class Registry:
+    """Links (ports.links) over HTTP; `lines` holds what all links to a provider share."""
+
+    def __init__(self, lines: Mapping[Provider, Line]) -> None:
+        self._lines = lines
+
+    def available(self, stream_type: StreamType) -> bool:
+        """Whether this server can read that type."""
+        return any((provider, stream_type) in READERS for provider in self._lines)
+
+    def scopes(self, stream_type: StreamType, session: Session) -> frozenset[str]:
+        """The provider's scopes this type cannot do without; none for a type it cannot serve."""
+        reader = READERS.get((session.provider, stream_type))
+        return reader.scopes if reader else frozenset()
+
+    def check(self, config: StreamConfig) -> None:
+        """Refuse a combination the provider refuses.
+
+        Raises: StreamConfigError naming the field.
+        """
+        self._reader(config).check(config)
+
+    def connector(self, config: StreamConfig) -> Connector:
+        """A fresh conversation for one stream.
+
+        Raises: StreamConfigError for a type this provider does not serve.
+        """
+        return self._reader(config).connector(config)
+
+    def link(self, session: Session) -> HttpLink:
+        """The link of a session; all streams of an account share its quota."""
+        account = session.account
+        whose = f"{account.issuer} {account.subject}" if account else f"session {session.pk}"
+        return HttpLink(
+            self._lines[session.provider],
+            session_pk=session.pk,
+            account=whose,
+            endpoints=session.endpoints,
+        )
+
+    def _reader(self, config: StreamConfig) -> Reader:
+        reader = READERS.get((config.provider, config.stream_type))
+        if reader is None or config.provider not in self._lines:
+            can = sorted(kind for provider, kind in READERS if provider in self._lines)
+            raise StreamConfigError(
+                f"{config.stream_type} cannot be read from {config.provider} here: it needs a "
+                f"session at {' or '.join(sorted(PROVIDERS_OF[config.stream_type]))}, and this "
+                f"server reads {', '.join(can)}.",
+                field="stream_type",
+                value=config.stream_type.value,
+                available=[kind.value for kind in can],
+            )
+        return reader
