@@ -16,7 +16,7 @@ from scp_server.api.answers import dress, failure, success
 from scp_server.api.bodies import read_json
 from scp_server.api.caller import address_of, credentials_of
 from scp_server.api.errors import MethodNotAllowed, NotFound
-from scp_server.api.limits import Meter, untouched
+from scp_server.api.limits import Touched, untouched
 from scp_server.api.operations import Access, Call, Operation
 from scp_server.api.origins import Origins
 from scp_server.api.pages import Pages
@@ -84,7 +84,7 @@ class Surface:
 
     async def _respond(self, request: Request) -> Response:
         started = self._services.clock.monotonic()
-        meter = Meter()
+        touched = Touched()
         operation: Operation | None = None
         try:
             resource = self._find(request)
@@ -92,13 +92,13 @@ class Surface:
                 response = self._origins.options(request, resource.methods)
             else:
                 operation = resource.operation(request.method)
-                response = await self._perform(request, operation, meter)
+                response = await self._perform(request, operation, touched)
         except ClientDisconnect:
             response = Response(status_code=400)  # to nobody
         except Exception as error:  # noqa: BLE001  (the last resort: nothing else may answer)
-            response = await self._failed(error, request, operation, meter)
+            response = await self._failed(error, request, operation, touched)
         if _is_api(request):
-            response.headers.update(meter.headers(self._services.clock.now()))
+            response.headers.update(touched.headers(self._services.clock.now()))
             response.headers.update(self._origins.headers(request))
         took = self._services.clock.monotonic() - started
         # The template of the path, never the path: that may hold an id.
@@ -116,17 +116,17 @@ class Surface:
                 return resource
         raise NotFound("There is nothing at this path. /docs lists what there is.")
 
-    async def _perform(self, request: Request, operation: Operation, meter: Meter) -> Response:
+    async def _perform(self, request: Request, operation: Operation, touched: Touched) -> Response:
         try:
             self._admit(request, operation)
             document = await _document(request, operation)
             caller = await self._identify(request, operation, document)
         except ScpError:
             if operation.metered:
-                await self._count_address(request, meter)
+                await self._count_address(request, touched)
             raise
         if operation.metered:
-            await self._count(caller, request, meter)
+            await self._count(caller, request, touched)
         self._require(operation.access, caller)
         body = None
         if operation.body is not None and not (document is None and operation.body_optional):
@@ -137,7 +137,7 @@ class Surface:
             pages=self._pages,
             caller=caller,
             body=body,
-            meter=meter,
+            touched=touched,
         )
         answer = await operation.handler(call)
         return answer if isinstance(answer, Response) else success(answer, operation.status)
@@ -168,30 +168,31 @@ class Surface:
             case _:
                 pass
 
-    async def _count(self, caller: Caller, request: Request, meter: Meter) -> None:
+    async def _count(self, caller: Caller, request: Request, touched: Touched) -> None:
         limits = self._services.limits
         if caller.operator:
-            meter.note(untouched(limits.values.data_requests_per_minute))
+            touched.note(untouched(limits.values.data_requests_per_minute))
         elif caller.session is not None:
-            meter.note(await limits.data_requests(f"session:{caller.session.pk}"))
+            touched.note(await limits.data_requests(f"session:{caller.session.pk}"))
         else:
-            await self._count_address(request, meter)
+            await self._count_address(request, touched)
 
-    async def _count_address(self, request: Request, meter: Meter) -> None:
-        meter.note(await self._services.limits.data_requests(f"address:{address_of(request)}"))
+    async def _count_address(self, request: Request, touched: Touched) -> None:
+        touched.note(await self._services.limits.data_requests(f"address:{address_of(request)}"))
 
     async def _failed(
-        self, error: Exception, request: Request, operation: Operation | None, meter: Meter
+        self, error: Exception, request: Request, operation: Operation | None, touched: Touched
     ) -> Response:
         if operation is None and _is_api(request):
             try:
-                await self._count_address(request, meter)
+                await self._count_address(request, touched)
             except ScpError as refusal:
                 error = refusal
         if isinstance(error, LimitReached):
-            meter.note_refusal(error)
+            touched.note_refusal(error)
         if not isinstance(error, ScpError) or error.code is ErrorCode.INTERNAL_ERROR:
             error = self._unexpected(error)
+        self._services.meter.failed(error.code)
         if operation is not None and operation.page:
             return self._pages.failure(error)
         return failure(error)

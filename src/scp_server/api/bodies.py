@@ -142,12 +142,12 @@ def _number(text: str) -> float | int:
 
 def _check_tree(root: object) -> None:
     level = [root]
-    for _ in range(MAX_DEPTH + 1):
-        if not level:
-            return
+    depth = 0
+    while level:
+        if depth == MAX_DEPTH and any(isinstance(node, list | dict) for node in level):
+            _refuse(f"The body is nested deeper than {MAX_DEPTH} levels.")
         level = [child for node in level for child in _children(node)]
-    if level:
-        _refuse(f"The body is nested deeper than {MAX_DEPTH} levels.")
+        depth += 1
 
 
 def _children(node: object) -> list[object]:

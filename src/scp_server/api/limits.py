@@ -20,7 +20,7 @@ def untouched(limit: int) -> Verdict:
 
 
 @dataclass(slots=True)
-class Meter:
+class Touched:
     """The limits that one request has touched."""
 
     verdicts: list[Verdict] = field(default_factory=list)

@@ -97,7 +97,7 @@ _SCHEMES: Final[Json] = {
     },
 }
 
-_HEADERS: Final[Json] = {
+_HEADERS: Final[dict[str, tuple[str, str]]] = {
     "X-RateLimit-Limit": ("integer", "Requests the tightest limit allows."),
     "X-RateLimit-Remaining": ("integer", "Requests that are left of it."),
     "X-RateLimit-Reset": ("integer", "When a place is free again, in epoch seconds."),
@@ -140,7 +140,14 @@ def document_of(operations: Iterable[Operation]) -> Json:
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name, _ in groupby(operation.tag for operation in table)],
         "paths": paths,
-        "components": {"schemas": _schemas(table), "securitySchemes": _SCHEMES},
+        "components": {
+            "schemas": _schemas(table),
+            "headers": {
+                name: {"description": words, "schema": {"type": kind}}
+                for name, (kind, words) in _HEADERS.items()
+            },
+            "securitySchemes": _SCHEMES,
+        },
     }
 
 
@@ -251,8 +258,7 @@ def _failure(operation: Operation, status: int, codes: list[ErrorCode]) -> Json:
 def _with_headers(response: Json, operation: Operation) -> Json:
     if operation.metered:
         response["headers"] = {
-            name: {"description": words, "schema": {"type": kind}}
-            for name, (kind, words) in _HEADERS.items()
+            name: {"$ref": "#/components/headers/" + name} for name in _HEADERS
         }
     return response
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scp_server.access.gate import Caller
-from scp_server.api.limits import Meter
+from scp_server.api.limits import Touched
 from scp_server.api.pages import Pages
 from scp_server.api.services import Services
 from scp_server.domain.errors import InvalidRequest, RequestError
@@ -57,7 +57,7 @@ class Call:
     caller: Caller
     body: Any
     """As the operation's `body` says; None when it has none."""
-    meter: Meter
+    touched: Touched
 
     def path(self, name: str) -> str:
         """A parameter of the path."""

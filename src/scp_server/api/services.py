@@ -15,6 +15,7 @@ from scp_server.engine.views import StreamView
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.links import Links
+from scp_server.ports.meter import Meter
 from scp_server.ports.sessions import SessionStore
 from scp_wire.rest import OpenSession, SessionEnded, SessionOpened
 from scp_wire.stream_types import Provider
@@ -145,6 +146,7 @@ class Services:
     links: Links
     clock: Clock
     chance: Chance
+    meter: Meter
     values: ApiValues
     metrics_text: Callable[[], bytes]
     """Prometheus text format."""

@@ -34,7 +34,7 @@ async def start(call: Call) -> StreamStarted:
     session = call.services.gate.need_session(call.caller)
     wanted: StartStream = call.body
     config = _config(call.services, session, wanted)
-    call.meter.note(await call.services.limits.starts(session.pk))
+    call.touched.note(await call.services.limits.starts(session.pk))
     try:
         view = await call.services.supervisor.start(session, config, cursor=wanted.cursor)
     except TokenExpired as error:

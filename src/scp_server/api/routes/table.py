@@ -128,6 +128,7 @@ _SESSIONS: Final = (
         answer=rest.SessionOpened,
         status=201,
         codes=(
+            ErrorCode.STREAM_CONFIG_ERROR,
             ErrorCode.PROVIDER_UNAVAILABLE,
             ErrorCode.PROVIDER_RATE_LIMITED,
             ErrorCode.PROVIDER_ERROR,

@@ -1,0 +1,225 @@
+"""The HTTP API under uvicorn on loopback, over stores in memory, and a client to talk to it."""
+
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+import anyio
+import uvicorn
+from multidict import CIMultiDict, CIMultiDictProxy
+from support.engine import PART_ONE, MemoryStreams, ScopedTypes, SilentMeter
+from support.neighbours import HeardNotices
+from support.scripted_authority import ScriptedAuthority
+from support.stores import MemoryAudit, MemorySessions
+from support.time_and_chance import RecordedChance, TurnedClock
+from yarl import URL
+
+from scp_server.access.gate import Gate
+from scp_server.access.limits import Limits, LimitValues
+from scp_server.api.app import build_app
+from scp_server.api.services import ApiValues, Services
+from scp_server.bus.memory import MemoryRateLimits
+from scp_server.consent.connect import Connect
+from scp_server.consent.revoke import Revoke
+from scp_server.domain.secrets import Secret
+from scp_wire.stream_types import Provider
+
+OPERATOR_KEY = "operator-CANARY-key"
+AS_OPERATOR = {"Authorization": f"Bearer {OPERATOR_KEY}"}
+RETURN_TO = "https://app.example/back"
+UNLIMITED = LimitValues(data_requests_per_minute=0, starts_per_minute=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    text: str
+    json: Any
+    """None when it is not JSON."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Of a success."""
+        assert self.json["success"] is True
+        return dict(self.json["data"])
+
+    @property
+    def code(self) -> str:
+        """Of a failure."""
+        assert self.json["success"] is False, self.text
+        return str(self.json["error"]["code"])
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Of a failure."""
+        return dict(self.json["error"]["details"])
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """Everything behind the API, at hand."""
+
+    clock: TurnedClock
+    sessions: MemorySessions
+    audit: MemoryAudit
+    notices: HeardNotices
+    authority: ScriptedAuthority
+    streams: MemoryStreams
+    meter: SilentMeter
+    services: Services
+    draining: bool = False
+    ready: bool = True
+    url: str = ""
+    http: aiohttp.ClientSession = field(init=False)
+
+    async def ask(
+        self,
+        method: str,
+        path: str | URL,
+        *,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        data: bytes | AsyncIterator[bytes] | None = None,
+    ) -> Answer:
+        """One request, its redirect not followed."""
+        async with self.http.request(
+            method,
+            path,
+            allow_redirects=False,
+            headers=CIMultiDict(headers),
+            params=params,
+            json=json,
+            data=data,
+        ) as response:
+            text = await response.text()
+            is_json = response.content_type == "application/json" and bool(text)
+            return Answer(
+                status=response.status,
+                headers=response.headers,
+                text=text,
+                json=await response.json() if is_json else None,
+            )
+
+    async def session(self, **changes: object) -> str:
+        """The id of a new session whose user has consented to everything."""
+        body = {
+            "provider": "google",
+            "stream_types": [kind.value for kind in PART_ONE],
+            "tokens": {
+                "access_token": "CANARY-brought",
+                "refresh_token": "CANARY-brought-refresh",
+                "expires_at": self.clock.now() + 3600,
+                "scope": "openid email mail calendar",
+            },
+            **changes,
+        }
+        opened = await self.ask("POST", "/api/sessions", json=body, headers=AS_OPERATOR)
+        assert opened.status == 201, opened.text
+        return str(opened.data["session_id"])
+
+    async def start(self, session_id: str, **changes: object) -> str:
+        """The id of a new stream."""
+        body = {"session_id": session_id, "stream_type": "gmail_messages", **changes}
+        started = await self.ask("POST", "/api/stream/start", json=body)
+        assert started.status == 200, started.text
+        return str(started.data["stream_id"])
+
+
+def furnished(
+    values: Mapping[str, Any] | None = None, limits: LimitValues = UNLIMITED, port: int = 5000
+) -> House:
+    """A house whose server is not running yet. `values` are those of `ApiValues` that differ."""
+    clock, chance = TurnedClock(), RecordedChance()
+    sessions, audit, notices = MemorySessions(clock), MemoryAudit(), HeardNotices()
+    authority, links, meter = ScriptedAuthority(clock), ScopedTypes(*PART_ONE), SilentMeter()
+    authority.granted = frozenset({"openid", "email", "mail", "calendar"})
+    streams = MemoryStreams(clock, chance, links)
+    settings = ApiValues(
+        **{
+            "public_url": f"http://127.0.0.1:{port}",
+            "missing_settings": {
+                Provider.MICROSOFT: ("SCP_MICROSOFT__CLIENT_ID", "SCP_MICROSOFT__CLIENT_SECRET")
+            },
+            **(values or {}),
+        }
+    )
+    authorities = {Provider.GOOGLE: authority}
+    services = Services(
+        gate=Gate(sessions, operator_key=Secret(OPERATOR_KEY), clock=clock, session_days=30),
+        connect=Connect(
+            sessions,
+            authorities,
+            links,
+            notices,
+            audit,
+            clock,
+            chance,
+            public_url=settings.public_url,
+            return_to=frozenset({RETURN_TO}),
+            session_days=30,
+        ),
+        revoke=Revoke(sessions, authorities, notices, audit, clock),
+        limits=Limits(MemoryRateLimits(clock), limits, clock),
+        supervisor=streams,
+        sessions=sessions,
+        links=links,
+        clock=clock,
+        chance=chance,
+        meter=meter,
+        values=settings,
+        metrics_text=lambda: b"scp_up 1\n",
+        ready=_yes,
+        draining=lambda: False,
+    )
+    house = House(
+        clock=clock,
+        sessions=sessions,
+        audit=audit,
+        notices=notices,
+        authority=authority,
+        streams=streams,
+        meter=meter,
+        services=services,
+    )
+
+    async def ready() -> bool:
+        return house.ready
+
+    house.services = replace(services, ready=ready, draining=lambda: house.draining)
+    return house
+
+
+@asynccontextmanager
+async def serving(
+    values: Mapping[str, Any] | None = None, limits: LimitValues = UNLIMITED
+) -> AsyncIterator[House]:
+    """A furnished house with its server running and a client at its door."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        port = listener.getsockname()[1]
+        house = furnished(values, limits, port)
+        house.url = f"http://127.0.0.1:{port}"
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(house.services), lifespan="off", log_config=None, access_log=False
+            )
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listener])
+            jar = aiohttp.CookieJar(unsafe=True)  # a loopback address may have cookies, too
+            async with aiohttp.ClientSession(house.url, cookie_jar=jar) as http:
+                house.http = http
+                yield house
+            server.should_exit = True
+
+
+async def _yes() -> bool:
+    return True
