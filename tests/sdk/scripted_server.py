@@ -33,7 +33,7 @@ def ok(data: Json) -> Answer:
 
 
 def refused(
-    status: int, code: str, message: str = "No.", *, headers: Json | None = None, **details: Any
+    status: int, code: str, message: str = "No.", *, headers: Json | None = None, **details: object
 ) -> Answer:
     error = {"code": code, "message": message, "details": details}
     return Answer(
@@ -79,7 +79,7 @@ class ScriptedServer:
         self._plays: dict[str, Play] = {}
         self._waiting: list[str] = []
         self._ended = anyio.Event()
-        self._sio: Any = socketio.AsyncServer(async_mode="aiohttp")
+        self._sio: Any = socketio.AsyncServer(async_mode="aiohttp", ping_interval=0.05)
         self._sio.on("connect", self._on_connect)
         self._sio.on("subscribe_data", self._on_subscribe)
         self._sio.on("disconnect", self._on_disconnect)
@@ -171,7 +171,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    server.url = "http://127.0.0.1:{}".format(runner.addresses[0][1])
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield server
     finally:
@@ -222,7 +222,7 @@ def status(state: str = "active", reason: str | None = None, error: Json | None 
     }
 
 
-def envelope(event_type: str, n: int, data: Json, *, epoch: str = "e1", **more: Any) -> Json:
+def envelope(event_type: str, n: int, data: Json, *, epoch: str = "e1", **more: object) -> Json:
     return {
         "event_type": event_type,
         "session_id": SESSION,
@@ -234,7 +234,7 @@ def envelope(event_type: str, n: int, data: Json, *, epoch: str = "e1", **more: 
     } | more
 
 
-def body(name: str, *, version: str = "1", **more: Any) -> Json:
+def body(name: str, *, version: str = "1", **more: object) -> Json:
     return {
         "data_type": "gmail_messages_message",
         "payload": {"id": name, "subject": f"About {name}"},
@@ -244,17 +244,17 @@ def body(name: str, *, version: str = "1", **more: Any) -> Json:
     } | more
 
 
-def update(n: int, name: str, *, epoch: str = "e1", **more: Any) -> Json:
+def update(n: int, name: str, *, epoch: str = "e1", **more: object) -> Json:
     """A `data_update`; its offset is its number."""
     return envelope("data_update", n, body(name), epoch=epoch, offset=n) | more
 
 
-def batch(n: int, names: Sequence[str], *, first_offset: int, **more: Any) -> Json:
+def batch(n: int, names: Sequence[str], *, first_offset: int, **more: object) -> Json:
     """A `data_batch` of items with consecutive offsets."""
     items = [body(name) | {"offset": first_offset + at} for at, name in enumerate(names)]
     return envelope("data_batch", n, {"items": items}, **more)
 
 
-def completed(n: int, *, epoch: str = "e1", **more: Any) -> Json:
+def completed(n: int, *, epoch: str = "e1", **more: object) -> Json:
     data = {"stream_type": "gmail_messages", "status": "completed"}
     return envelope("stream_completed", n, data, epoch=epoch, offset=n) | more
