@@ -1,0 +1,85 @@
+"""Metrics for Prometheus. All names are here."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from scp_wire.codes import ErrorCode
+from scp_wire.stream_types import Provider
+
+# Labels are from short, fixed lists: never an id, an address, or anything a user typed.
+STREAMS_ACTIVE: Final = "scp_streams_active"
+CONNECTIONS: Final = "scp_connections"
+WINDOW_BYTES: Final = "scp_window_bytes"
+EVENTS_DELIVERED: Final = "scp_events_delivered_total"
+ITEMS_DELIVERED: Final = "scp_items_delivered_total"
+PROVIDER_CALLS: Final = "scp_provider_calls_total"
+REFRESHES: Final = "scp_token_refreshes_total"
+ERRORS: Final = "scp_errors_total"
+
+
+class Metrics:
+    """Counts in a registry of their own. See the port `Meter`."""
+
+    __slots__ = (
+        "_calls",
+        "_connections",
+        "_errors",
+        "_events",
+        "_items",
+        "_refreshes",
+        "_registry",
+        "_streams",
+        "_window",
+    )
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry(auto_describe=True)
+        self._streams = Gauge(STREAMS_ACTIVE, "Streams that run now.", registry=registry)
+        self._connections = Gauge(CONNECTIONS, "Consumers connected now.", registry=registry)
+        self._window = Gauge(WINDOW_BYTES, "Bytes of encoded events held now.", registry=registry)
+        self._events = Counter(EVENTS_DELIVERED, "Events written to consumers.", registry=registry)
+        self._items = Counter(ITEMS_DELIVERED, "Items in those events.", registry=registry)
+        self._calls = Counter(
+            PROVIDER_CALLS,
+            "Calls to providers, by the provider's name of the method.",
+            ("provider", "method", "outcome"),
+            registry=registry,
+        )
+        self._refreshes = Counter(
+            REFRESHES, "Refreshes of access tokens.", ("provider", "outcome"), registry=registry
+        )
+        self._errors = Counter(ERRORS, "Errors answered, by code.", ("code",), registry=registry)
+
+    def text(self) -> bytes:
+        """All of them in Prometheus' text format, version 0.0.4."""
+        return generate_latest(self._registry)
+
+    def streams_active(self, count: int) -> None:
+        """How many streams run now."""
+        self._streams.set(count)
+
+    def connections(self, count: int) -> None:
+        """How many consumers are connected now."""
+        self._connections.set(count)
+
+    def window_bytes(self, count: int) -> None:
+        """How many bytes of encoded events all windows hold now."""
+        self._window.set(count)
+
+    def delivered(self, *, events: int, items: int) -> None:
+        """Events, and the items in them, were written to a consumer."""
+        self._events.inc(events)
+        self._items.inc(items)
+
+    def provider_call(self, provider: Provider, method: str, outcome: str) -> None:
+        """A call was answered."""
+        self._calls.labels(provider.value, method, outcome).inc()
+
+    def refreshed(self, provider: Provider, outcome: str) -> None:
+        """A token was refreshed, or not."""
+        self._refreshes.labels(provider.value, outcome).inc()
+
+    def failed(self, code: ErrorCode) -> None:
+        """An error was answered."""
+        self._errors.labels(code.value).inc()
