@@ -16,6 +16,7 @@ from scp_server.domain.secrets import Secret
 from scp_server.engine.readers import Entry, Reader
 from scp_server.ports.audit import AuditEntry, AuditTrail
 from scp_server.ports.clock import Clock
+from scp_server.ports.meter import Meter
 from scp_wire import encode
 from scp_wire.encode import ENVELOPE_ROOM, MAX_EVENT_BYTES, Encoded, Envelope, encode_body
 from scp_wire.events import EventType, RateLimitData
@@ -58,6 +59,7 @@ class Outlet:
     limits: Limits
     audit: AuditTrail
     clock: Clock
+    meter: Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Frame:
     def n(self) -> int:
         """The place it leads to."""
         return self.entries[-1].n
+
+    @property
+    def items(self) -> int:
+        """How many items it carries."""
+        return sum(entry.ordinal is not None for entry in self.entries)
 
     def event(self, shown_session: str) -> bytes:
         """The event as this consumer gets it."""
@@ -124,6 +131,7 @@ async def pump(reader: Reader, wire: Wire, consumer: Consumer, outlet: Outlet) -
             await outlet.audit.record(*_audited(frame, consumer, outlet.clock.now()))
             await wire.send(frame.event(shown), EventRef(epoch, frame.n))
             reader.written(frame.entries)
+            outlet.meter.delivered(events=1, items=frame.items)
             if warning is not None:
                 await wire.send(encode.event(_notice(warning, consumer, outlet), shown), None)
 

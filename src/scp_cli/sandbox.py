@@ -1,0 +1,51 @@
+"""`securecontext sandbox`: simulated providers on one port, with no server beside them."""
+
+from functools import partial
+
+import anyio
+import click
+
+from scp_cli.listening import open_sockets, port_of
+from scp_sandbox import SandboxSettings, google_endpoints, serve
+
+
+@click.command()
+@click.option("--port", default=0, show_default="a free one", help="Port to listen on.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same world.")
+@click.option("--messages", default=1200, show_default=True, help="Messages in each mailbox.")
+@click.option("--events", default=300, show_default=True, help="Events of each user.")
+@click.option(
+    "--quotas",
+    type=click.Choice(["generous", "published"]),
+    default="generous",
+    show_default=True,
+    help="`published` refuses as the real providers do.",
+)
+@click.option(
+    "--token-lifetime",
+    default=3599,
+    show_default=True,
+    help="Seconds an access token lives; short ones show how they are refreshed.",
+)
+def sandbox(
+    *, port: int, seed: int, messages: int, events: int, quotas: str, token_lifetime: int
+) -> None:
+    """Play Google on a loopback port until told to stop.
+
+    Prints the settings that point a server to it. What one may order of it while it runs (mail
+    that arrives, faults, quotas, the clock) is under /sandbox/ of the same port.
+    """
+    sockets = open_sockets("localhost", port)
+    base = f"http://localhost:{port_of(sockets)}"
+    settings = SandboxSettings(
+        seed=seed,
+        messages=messages,
+        events=events,
+        quotas="published" if quotas == "published" else "generous",
+        token_lifetime=token_lifetime,
+        base_url=base,
+    )
+    click.echo(f"The sandbox plays Google at {base}")
+    for name, value in google_endpoints(base).items():
+        click.echo(f"SCP_GOOGLE__{name.upper()}={value}")
+    anyio.run(partial(serve, settings, host="localhost", port=port_of(sockets), sockets=sockets))

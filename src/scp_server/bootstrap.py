@@ -1,0 +1,404 @@
+"""The composition root: settings in, a running server out. It alone knows every adapter."""
+
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import aiohttp
+import anyio
+import structlog
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from scp_server.access.gate import Gate
+from scp_server.access.limits import Limits, LimitValues
+from scp_server.api.app import build_app
+from scp_server.api.services import ApiValues, Services
+from scp_server.bus.memory import MemoryRateLimits
+from scp_server.config.operator_key import operator_key
+from scp_server.config.settings import Settings
+from scp_server.consent.connect import Connect
+from scp_server.consent.freshness import Freshness
+from scp_server.consent.revoke import Revoke
+from scp_server.crypto.envelope import KeyringEnvelopes
+from scp_server.crypto.keyring import load_keyring
+from scp_server.crypto.seals import KeyringSeals
+from scp_server.delivery.pump import Outlet
+from scp_server.delivery.socketio import Doors, SocketIO
+from scp_server.domain.errors import StorageUnavailable
+from scp_server.domain.secrets import Secret
+from scp_server.engine.courses import Machinery
+from scp_server.engine.supervisor import EngineValues, Supervisor
+from scp_server.engine.window import ShareLimits
+from scp_server.ports.authority import Authority
+from scp_server.ports.notices import SessionNotices
+from scp_server.providers.exchange import Exchange
+from scp_server.providers.google.dialect import google_dialect
+from scp_server.providers.google.oauth import GoogleAuthority, GoogleEndpoints
+from scp_server.providers.google.quota import google_tariff
+from scp_server.providers.link import Line
+from scp_server.providers.quota import Governor
+from scp_server.providers.registry import Registry
+from scp_server.storage.sql.database import Stores, open_database
+from scp_server.telemetry.clock import SystemChance, SystemClock
+from scp_server.telemetry.metrics import Metrics
+from scp_wire.stream_types import Provider
+
+_LOG: Final = structlog.get_logger("scp.server")
+
+TIDY_SECONDS: Final = 30.0
+GRACE_SECONDS: Final = 20
+"""Open requests get this long at the end; the whole exit stays under 25 s."""
+MAX_INBOUND: Final = 64 * 1024
+"""Bytes in one WebSocket message from a client: control only."""
+CONNECTIONS_PER_PROVIDER: Final = 100
+SECONDS_A_DAY: Final = 86_400.0
+
+
+class NoticeRelay:
+    """Passes consent's notices on to the engine, which is built after it."""
+
+    def __init__(self) -> None:
+        self.engine: SessionNotices | None = None
+
+    async def token_refreshed(self, session_pk: int, *, expires_at: float) -> None:
+        """Pass it on."""
+        if self.engine is not None:
+            await self.engine.token_refreshed(session_pk, expires_at=expires_at)
+
+    async def consent_lost(self, session_pk: int) -> None:
+        """Pass it on."""
+        if self.engine is not None:
+            await self.engine.consent_lost(session_pk)
+
+    async def consent_renewed(self, session_pk: int) -> None:
+        """Pass it on."""
+        if self.engine is not None:
+            await self.engine.consent_renewed(session_pk)
+
+    async def session_ended(self, session_pk: int) -> None:
+        """Pass it on."""
+        if self.engine is not None:
+            await self.engine.session_ended(session_pk)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What everything else is built on."""
+
+    settings: Settings
+    clock: SystemClock
+    chance: SystemChance
+    seals: KeyringSeals
+    operator: Secret
+    stores: Stores
+    http: aiohttp.ClientSession
+    metrics: Metrics
+    relay: NoticeRelay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server whose parts all run."""
+
+    app: ASGIApp
+    supervisor: Supervisor
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """Build the server and run its parts until the context is left.
+
+    Raises: StartRefused for keys, database or settings it must not start with.
+    """
+    async with AsyncExitStack() as stack:
+        ground = await _ground(settings, stack)
+        authorities = _authorities(ground)
+        tokens = Freshness(
+            ground.stores.sessions,
+            authorities,
+            ground.relay,
+            ground.stores.audit,
+            ground.clock,
+            ground.chance,
+        )
+        links = Registry(_lines(ground, tokens, authorities))
+        supervisor = Supervisor(_machinery(ground, links), _engine_values(settings))
+        ground.relay.engine = supervisor
+        limits = Limits(MemoryRateLimits(ground.clock), _limit_values(settings), ground.clock)
+        gate = Gate(
+            ground.stores.sessions,
+            operator_key=ground.operator,
+            clock=ground.clock,
+            session_days=settings.session_days,
+        )
+        socketio = _socketio(ground, gate, limits, supervisor)
+        api = build_app(_services(ground, gate, limits, supervisor, (links, authorities)))
+        await stack.enter_async_context(socketio.running())
+        await stack.enter_async_context(supervisor.running())
+        await stack.enter_async_context(_housekeeping(supervisor))
+        yield Running(app=_split(api, socketio), supervisor=supervisor)
+
+
+async def serve(
+    settings: Settings, sockets: Sequence[socket.socket], *, ready: Callable[[], None]
+) -> None:
+    """Serve on these listening sockets until SIGTERM or SIGINT. `ready` is called once it runs."""
+    async with running(settings) as server:
+        ready()
+        config = uvicorn.Config(
+            server.app,
+            http="httptools",
+            ws="websockets-sansio",
+            # Deflate costs a third of the CPU and 100 KB a client: reference figures in docs.
+            ws_per_message_deflate=False,
+            ws_max_size=MAX_INBOUND,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+        )
+        await _DrainingServer(config, server.supervisor).serve(sockets=list(sockets))
+
+
+class _DrainingServer(uvicorn.Server):
+    """Tells consumers and saves their places before connections are closed."""
+
+    def __init__(self, config: uvicorn.Config, supervisor: Supervisor) -> None:
+        super().__init__(config)
+        self._supervisor = supervisor
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._supervisor.drain()
+        await super().shutdown(sockets=sockets)
+
+
+async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
+    clock, chance = SystemClock(), SystemChance()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keyring = load_keyring(settings.key_file)
+    seals = KeyringSeals(keyring)
+    stores = await stack.enter_async_context(
+        open_database(
+            settings.database_url, seals=seals, envelopes=KeyringEnvelopes(keyring), clock=clock
+        )
+    )
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_PROVIDER)
+    http = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    )
+    return Ground(
+        settings=settings,
+        clock=clock,
+        chance=chance,
+        seals=seals,
+        operator=operator_key(settings, chance),
+        stores=stores,
+        http=http,
+        metrics=Metrics(),
+        relay=NoticeRelay(),
+    )
+
+
+def _authorities(ground: Ground) -> dict[Provider, Authority]:
+    google = ground.settings.google
+    if google.client_id is None or google.client_secret is None:
+        return {}
+    endpoints = GoogleEndpoints(
+        authorization_url=google.authorization_url,
+        token_url=google.token_url,
+        revocation_url=google.revocation_url,
+        userinfo_url=google.userinfo_url,
+        jwks_url=google.jwks_url,
+        issuer=google.issuer,
+        gmail_url=google.gmail_url,
+        calendar_url=google.calendar_url,
+        people_url=google.people_url,
+        drive_url=google.drive_url,
+        client_id=google.client_id,
+        client_secret=google.client_secret,
+    )
+    return {Provider.GOOGLE: GoogleAuthority(endpoints, ground.http, ground.clock)}
+
+
+def _lines(
+    ground: Ground, tokens: Freshness, authorities: Mapping[Provider, Authority]
+) -> dict[Provider, Line]:
+    if Provider.GOOGLE not in authorities:
+        return {}
+    google = ground.settings.google
+    tariff = google_tariff(gmail_units_per_minute=google.quota_units_per_minute)
+    line = Line(
+        dialect=google_dialect(tariff),
+        exchange=Exchange(ground.http),
+        tokens=tokens,
+        governor=Governor(tariff, ground.clock),
+        clock=ground.clock,
+        chance=ground.chance,
+        batch_size=google.batch_size,
+        on_call=lambda method, outcome: ground.metrics.provider_call(
+            Provider.GOOGLE, method, outcome
+        ),
+    )
+    return {Provider.GOOGLE: line}
+
+
+def _machinery(ground: Ground, links: Registry) -> Machinery:
+    return Machinery(
+        streams=ground.stores.streams,
+        sessions=ground.stores.sessions,
+        links=links,
+        audit=ground.stores.audit,
+        seals=ground.seals,
+        clock=ground.clock,
+        chance=ground.chance,
+    )
+
+
+def _engine_values(settings: Settings) -> EngineValues:
+    return EngineValues(
+        share=ShareLimits(events=settings.window.events, size=settings.window.bytes),
+        seat_seconds=settings.window.seat_seconds,
+        session_seconds=settings.session_days * SECONDS_A_DAY,
+    )
+
+
+def _limit_values(settings: Settings) -> LimitValues:
+    limits = settings.limits
+    return LimitValues(
+        connections_per_session=limits.connections_per_session,
+        connection_window_seconds=limits.connection_window_seconds,
+        stream_events_per_minute=limits.stream_events_per_minute,
+        data_requests_per_minute=limits.data_requests_per_minute,
+        subscriptions_per_minute=limits.subscriptions_per_minute,
+        starts_per_minute=limits.starts_per_minute,
+        max_rate_limit_per_minute=limits.max_rate_limit_per_minute,
+    )
+
+
+def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor) -> SocketIO:
+    settings = ground.settings
+    return SocketIO(
+        Doors(
+            gate=gate,
+            limits=limits,
+            supervisor=supervisor,
+            outlet=Outlet(
+                limits=limits, audit=ground.stores.audit, clock=ground.clock, meter=ground.metrics
+            ),
+            origins=(settings.public_url, *settings.allowed_origins),
+            allow_query_session=settings.allow_query_session,
+        )
+    )
+
+
+def _services(
+    ground: Ground,
+    gate: Gate,
+    limits: Limits,
+    supervisor: Supervisor,
+    providers: tuple[Registry, dict[Provider, Authority]],
+) -> Services:
+    settings, stores = ground.settings, ground.stores
+    links, authorities = providers
+    return Services(
+        gate=gate,
+        connect=Connect(
+            stores.sessions,
+            authorities,
+            links,
+            ground.relay,
+            stores.audit,
+            ground.clock,
+            ground.chance,
+            public_url=settings.public_url,
+            return_to=frozenset(settings.return_to),
+            session_days=settings.session_days,
+        ),
+        revoke=Revoke(stores.sessions, authorities, ground.relay, stores.audit, ground.clock),
+        limits=limits,
+        supervisor=supervisor,
+        sessions=stores.sessions,
+        links=links,
+        clock=ground.clock,
+        chance=ground.chance,
+        meter=ground.metrics,
+        values=_api_values(settings),
+        metrics_text=ground.metrics.text,
+        ready=partial(_answers, stores),
+        draining=lambda: supervisor.draining,
+    )
+
+
+async def _answers(stores: Stores) -> bool:
+    try:
+        await stores.ping()
+    except StorageUnavailable:
+        return False
+    return True
+
+
+def _api_values(settings: Settings) -> ApiValues:
+    return ApiValues(
+        public_url=settings.public_url.rstrip("/"),
+        allowed_origins=frozenset(settings.allowed_origins),
+        require_session=settings.require_session,
+        allow_query_session=settings.allow_query_session,
+        trust_loopback=not settings.trusted_proxies,
+        missing_settings=_missing(settings),
+        max_rate_limit_per_minute=settings.limits.max_rate_limit_per_minute,
+        sandbox=settings.sandbox,
+    )
+
+
+def _missing(settings: Settings) -> dict[Provider, tuple[str, ...]]:
+    return {
+        provider: tuple(
+            f"SCP_{provider.upper()}__{name}"
+            for name, value in (
+                ("CLIENT_ID", registration.client_id),
+                ("CLIENT_SECRET", registration.client_secret),
+            )
+            if value is None
+        )
+        for provider, registration in (
+            (Provider.GOOGLE, settings.google),
+            (Provider.MICROSOFT, settings.microsoft),
+        )
+    }
+
+
+def _split(api: ASGIApp, socketio: SocketIO) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope.get("path", "")
+        if path == "/socket.io" or path.startswith("/socket.io/"):
+            await socketio(scope, receive, send)
+        else:
+            await api(scope, receive, send)
+
+    return app
+
+
+@asynccontextmanager
+async def _housekeeping(supervisor: Supervisor) -> AsyncIterator[None]:
+    async def tidy() -> None:
+        while True:
+            await anyio.sleep(TIDY_SECONDS)
+            try:
+                await supervisor.tidy()
+            except StorageUnavailable:
+                # Readiness reports it; the next round finds the same work again.
+                _LOG.warning("tidy_postponed")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tidy)
+        yield
+        tasks.cancel_scope.cancel()
