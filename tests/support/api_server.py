@@ -209,7 +209,11 @@ async def serving(
         house.url = f"http://127.0.0.1:{port}"
         server = uvicorn.Server(
             uvicorn.Config(
-                build_app(house.services), lifespan="off", log_config=None, access_log=False
+                build_app(house.services),
+                lifespan="off",
+                log_config=None,
+                access_log=False,  # it would print session ids in URLs
+                proxy_headers=False,  # it would believe anyone on loopback
             )
         )
         async with anyio.create_task_group() as tasks:

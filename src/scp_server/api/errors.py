@@ -1,5 +1,6 @@
 """Errors on HTTP: the one table from error code to status, and the faults HTTP itself adds."""
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -89,8 +90,11 @@ def status_of(error: ScpError) -> int:
 
 
 def error_object(error: ScpError) -> ErrorObject:
-    """The error as the wire shows it."""
-    return ErrorObject(code=error.code, message=error.message, details=dict(error.details))
+    """The error as the wire shows it: `reset_time` in whole seconds, as in the guide."""
+    details = dict(error.details)
+    if isinstance(reset := details.get("reset_time"), float):
+        details["reset_time"] = math.ceil(reset)
+    return ErrorObject(code=error.code, message=error.message, details=details)
 
 
 def retry_after(error: ScpError) -> int | None:

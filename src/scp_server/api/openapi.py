@@ -257,9 +257,7 @@ def _failure(operation: Operation, status: int, codes: list[ErrorCode]) -> Json:
 
 def _with_headers(response: Json, operation: Operation) -> Json:
     if operation.metered:
-        response["headers"] = {
-            name: {"$ref": "#/components/headers/" + name} for name in _HEADERS
-        }
+        response["headers"] = {name: {"$ref": "#/components/headers/" + name} for name in _HEADERS}
     return response
 
 
