@@ -53,11 +53,13 @@ class ScriptedGoogle:
     claims: dict[str, Any] = field(default_factory=dict)
     """Claims to put over the right ones; a value of None leaves the claim out."""
     forged_id_token: str | None = None
+    key_set: bytes | None = None
+    """What the key address says instead of the right keys."""
     answers: list[web.Response] = field(default_factory=list)
     """What the token endpoint says before it goes back to being right, first to last."""
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    alive: set[str] = field(default_factory=set)
-    """Refresh tokens that work."""
+    alive: dict[str, str] = field(default_factory=dict)
+    """Refresh tokens that work, and their scopes."""
     _codes: dict[str, _Code] = field(default_factory=dict)
     _access: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -127,6 +129,8 @@ class ScriptedGoogle:
 
     async def certs(self, request: web.Request) -> web.Response:
         await self._noted(request)
+        if self.key_set is not None:
+            return web.Response(body=self.key_set, content_type="application/json")
         public = RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
         return web.json_response(
             {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "RS256"}]}
@@ -152,7 +156,7 @@ class ScriptedGoogle:
         """An access and a refresh token out of nothing, as another app of the operator has."""
         access, refresh = self._new_access(), "1//0e" + secrets.token_urlsafe(16)
         self._access[access] = (self.subject, self.email)
-        self.alive.add(refresh)
+        self.alive[refresh] = "openid email"
         return access, refresh
 
     def _redeemed(self, form: dict[str, str]) -> web.Response:
@@ -172,13 +176,14 @@ class ScriptedGoogle:
         self._access[answer["access_token"]] = (code.subject, code.email)
         if self.gives_refresh_token:
             answer["refresh_token"] = "1//0e" + secrets.token_urlsafe(16)
-            self.alive.add(answer["refresh_token"])
+            self.alive[answer["refresh_token"]] = code.scopes
         return web.json_response(answer)
 
     def _refreshed(self, form: dict[str, str]) -> web.Response:
-        if form.get("refresh_token") not in self.alive:
+        scopes = self.alive.get(form.get("refresh_token", ""))
+        if scopes is None:
             return _refuse(400, "invalid_grant")
-        answer = self._new_token("openid email")
+        answer = self._new_token(scopes)
         self._access[answer["access_token"]] = (self.subject, self.email)
         return web.json_response(answer)
 

@@ -1,5 +1,6 @@
 """What may be asked for: which stream types, and where the browser may go afterwards."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from scp_server.ports.links import Links
 from scp_wire.stream_types import PROVIDERS_OF, Provider, StreamType
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_USERINFO: Final = re.compile(r"//.*@")
 
 
 def wanted_types(names: list[str], provider: Provider, links: Links) -> tuple[StreamType, ...]:
@@ -57,9 +59,10 @@ def registered(urls: Iterable[str]) -> frozenset[str]:
     checked = frozenset(urls)
     for url in checked:
         if not _acceptable(url):
+            shown = _USERINFO.sub("//***@", url)
             raise ValueError(
-                f"SCP_RETURN_TO: {url!r} cannot be registered. Use a full https address (http only"
-                " on a loopback address), without user, password or fragment."
+                f"SCP_RETURN_TO: {shown!r} cannot be registered. Use a full https address (http"
+                " only on a loopback address), without user, password or fragment."
             )
     return checked
 
