@@ -23,6 +23,7 @@ begin with `SCP_CLIENT__` belong to SDK, examples and tests; the server ignores 
 
 | variable | default | what it is |
 | --- | --- | --- |
+| `SCP_CONFIG_FILE` | none | A TOML file with settings. Takes a path. |
 """
 
 

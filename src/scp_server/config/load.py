@@ -45,20 +45,21 @@ def with_port(settings: Settings, port: int) -> Settings:
 
     A public address that was derived from the old port is derived anew.
     """
-    if settings.public_url != _public_url(settings.port):
+    tls = settings.tls_cert is not None
+    if settings.public_url != _public_url(settings.port, tls=tls):
         return msgspec.structs.replace(settings, port=port)
-    return msgspec.structs.replace(settings, port=port, public_url=_public_url(port))
+    return msgspec.structs.replace(settings, port=port, public_url=_public_url(port, tls=tls))
 
 
-def _public_url(port: object) -> str:
-    return f"http://localhost:{port}"
+def _public_url(port: object, *, tls: bool) -> str:
+    return f"{'https' if tls else 'http'}://localhost:{port}"
 
 
 def _derived(given: Given) -> Given:
     default = platformdirs.user_data_path("scp-streaming", appauthor=False)
     data_dir = Path(str(given.get(("data_dir",), default)))
     return {
-        ("public_url",): _public_url(given.get(("port",), 5000)),
+        ("public_url",): _public_url(given.get(("port",), 5000), tls=("tls_cert",) in given),
         ("data_dir",): data_dir,
         ("database_url",): f"sqlite:///{data_dir / 'scp.db'}",
         ("key_file",): data_dir / "keys",

@@ -121,4 +121,8 @@ def _text(value: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return base64.b64decode(text, altchars=b"-_", validate=True)
+    value = base64.b64decode(text, altchars=b"-_", validate=True)
+    if _text(value) != text:
+        # Base64 has spare bits at the end: one spelling only.
+        raise ValueError("not canonical")
+    return value
