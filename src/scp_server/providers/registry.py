@@ -17,6 +17,25 @@ from scp_wire.filters import EventFilters, MailFilters
 from scp_wire.stream_types import PROVIDERS_OF, Provider, StreamType
 
 _GOOGLE_SCOPES: Final = "https://www.googleapis.com/auth/"
+_BROADER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        f"{_GOOGLE_SCOPES}gmail.readonly": (
+            f"{_GOOGLE_SCOPES}gmail.modify",
+            "https://mail.google.com/",
+        ),
+        f"{_GOOGLE_SCOPES}calendar.events.readonly": (
+            f"{_GOOGLE_SCOPES}calendar.readonly",
+            f"{_GOOGLE_SCOPES}calendar.events",
+            f"{_GOOGLE_SCOPES}calendar",
+        ),
+        f"{_GOOGLE_SCOPES}calendar.calendarlist.readonly": (
+            f"{_GOOGLE_SCOPES}calendar.readonly",
+            f"{_GOOGLE_SCOPES}calendar.calendarlist",
+            f"{_GOOGLE_SCOPES}calendar",
+        ),
+    }
+)
+"""Scopes that allow what a smaller one allows; an imported grant may have them instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +115,13 @@ class Registry:
         return any((provider, stream_type) in READERS for provider in self._lines)
 
     def scopes(self, stream_type: StreamType, session: Session) -> frozenset[str]:
-        """The provider's scopes this type cannot do without; none for a type it cannot serve."""
+        """The provider's scopes this type cannot do without; none for a type it cannot serve.
+
+        Where the session was granted a broader scope, that one stands for the smaller.
+        """
         reader = READERS.get((session.provider, stream_type))
-        return reader.scopes if reader else frozenset()
+        needed = reader.scopes if reader else frozenset()
+        return frozenset(_as_granted(scope, session.scopes) for scope in needed)
 
     def check(self, config: StreamConfig) -> None:
         """Refuse a combination the provider refuses.
@@ -138,3 +161,8 @@ class Registry:
                 available=[kind.value for kind in can],
             )
         return reader
+
+
+def _as_granted(needed: str, granted: frozenset[str]) -> str:
+    able = (scope for scope in (needed, *_BROADER.get(needed, ())) if scope in granted)
+    return next(able, needed)

@@ -116,12 +116,17 @@ def _touched(message_id: str, entries: list[tuple[int, Entry]]) -> Touched:
     return Touched(
         message_id=message_id,
         record=entries[-1][0],
-        deleted="messagesDeleted" in kinds,
+        deleted=_is_deleted(entries),
         added="messagesAdded" in kinds,
         only_added=set(kinds) == {"messagesAdded"},
         after=changes[-1].after if changes else None,
         states=(*first, *(entry.after for entry in changes)),
     )
+
+
+def _is_deleted(entries: list[tuple[int, Entry]]) -> bool:
+    last = {entry.kind: record for record, entry in entries}
+    return last.get("messagesDeleted", -1) >= last.get("messagesAdded", 0)
 
 
 def _record_id(body: Mapping[str, Any]) -> int:

@@ -3,7 +3,7 @@
 import binascii
 import re
 from dataclasses import dataclass
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from scp_server.providers.charsets import decoded
@@ -16,6 +16,11 @@ VALUE_LIMIT: Final = 32 * 1024
 _WORD: Final = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN: Final = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,64}\?[bBqQ]\?[^?]*\?=)")
 _FOLD: Final = re.compile(r"\r?\n[ \t]*|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_BIT: Final = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^,;"<]|["<])+')
+"""What stands between commas and semicolons, but for those within quotes and brackets."""
+_GROUP: Final = re.compile(r"^[^\"<>@:]*:")
+_COMMENT: Final = re.compile(r"\(([^()]*)\)")
+_ESCAPED: Final = re.compile(r"\\(.)")
 _ADDRESS: Final = re.compile(r"[^\s<>,;:\"()\[\]@]+@[^\s<>,;:\"()\[\]@]+")
 
 
@@ -54,17 +59,16 @@ def readable(value: str) -> str:
 
 
 def mailboxes(value: str) -> list[Mailbox]:
-    """The addresses of a header, names decoded; what is no address is left out."""
+    """The addresses of a header (RFC 5322, and what is sent instead), names decoded.
+
+    The standard library's parser is not used: it takes an address that stands where a name
+    belongs, a common sight and an old trick, for the address, or for nothing, by its version.
+    """
     flat = _FOLD.sub(" ", value[:VALUE_LIMIT])
-    try:
-        pairs = getaddresses([flat])
-    except (IndexError, ValueError, RecursionError):
-        pairs = []
-    found = [_mailbox(name, address) for name, address in pairs if address.strip()]
-    if found:
-        return found
-    # A value that the parser refuses as a whole still shows its addresses.
-    return [_mailbox("", address) for address in _ADDRESS.findall(flat)]
+    found = [box for bit in _BIT.findall(flat) if (box := _mailbox(bit)) is not None]
+    # Half of an unquoted "Doe, Jane <jane@...>" is no address.
+    whole = [box for box in found if "@" in box.address]
+    return whole or found
 
 
 def mail_date(value: str) -> str | None:
@@ -75,9 +79,26 @@ def mail_date(value: str) -> str | None:
         return None
 
 
-def _mailbox(name: str, address: str) -> Mailbox:
-    shown = readable(name).strip("\"' ")
-    return Mailbox(address=fit(address.strip().strip("<>")), name=shown or None)
+def _mailbox(bit: str) -> Mailbox | None:
+    bit = _GROUP.sub("", bit)
+    name, angle, rest = bit.rpartition("<")
+    address = rest.partition(">")[0].strip()
+    if not angle:
+        comment = _COMMENT.search(bit)
+        plain = _COMMENT.sub(" ", bit)
+        exact = _ADDRESS.search(plain)
+        name = comment.group(1) if comment else ""
+        address = exact.group(0) if exact else plain.strip()
+    if not address or " " in address:
+        return None
+    return Mailbox(address=fit(address), name=_name(name))
+
+
+def _name(raw: str) -> str | None:
+    name = raw.strip()
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = _ESCAPED.sub(r"\1", name[1:-1])
+    return readable(name).strip("\"' ") or None
 
 
 def _octets(coding: str, content: str) -> bytes | None:

@@ -19,6 +19,10 @@ NAME_LIMIT: Final = 255
 PART_LIMIT: Final = 10_000
 _CONTROLS: Final = dict.fromkeys(c for c in range(32) if c not in (9, 10, 13))
 """JSON spells each of them with six bytes, and no reader shows them."""
+_TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
+_NO_BASE64: Final = bytes(
+    c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()) and c not in b"-_+/"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +156,7 @@ def _text(part: Part, limit: int) -> tuple[str | None, bool]:
 
 
 def _base64url(data: str) -> bytes:
-    raw = data.encode("ascii", "ignore").translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
-    try:
-        return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4))
-    except binascii.Error:
-        # One character too many or too few: all whole groups are still good.
-        return binascii.a2b_base64(raw[: len(raw) // 4 * 4])
+    raw = data.encode("ascii", "ignore").translate(_TO_BASE64, _NO_BASE64)
+    # A last character without another one holds no whole octet.
+    raw = raw[:-1] if len(raw) % 4 == 1 else raw
+    return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4))
