@@ -404,3 +404,25 @@ async def test_an_access_token_google_does_not_know_is_nobodys(
                 scopes=frozenset(),
             )
         )
+
+
+async def test_a_userinfo_address_that_is_none_is_a_protocol_error(
+    google: ScriptedGoogle, clock: TurnedClock
+) -> None:
+    at = replace(google.endpoints(), userinfo_url=f"{google.url}/nowhere")
+    async with aiohttp.ClientSession() as http:
+        authority = GoogleAuthority(at, http, clock)
+        with pytest.raises(ProviderProtocolError):
+            await authority.account_of((await consented(google, authority)).grant)
+
+
+async def test_a_revocation_that_reaches_nobody_is_told_not_raised(
+    google: ScriptedGoogle, clock: TurnedClock
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{closed.getsockname()[1]}/revoke"
+        at = replace(google.endpoints(), revocation_url=gone)
+        async with aiohttp.ClientSession() as http:
+            authority = GoogleAuthority(at, http, clock)
+            assert not await authority.revoke((await consented(google, authority)).grant)

@@ -3,8 +3,10 @@
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -250,3 +252,11 @@ async def test_a_key_for_another_use_does_not_sign(
     for wrong in ({"use": "enc"}, {"alg": "RS512"}):
         google.key_set = json.dumps({"keys": [{**public, "kid": google.kid, **wrong}]}).encode()
         await is_refused(google, authority)
+
+
+async def test_without_a_key_set_no_token_is_accepted(
+    google: ScriptedGoogle, clock: TurnedClock
+) -> None:
+    at = replace(google.endpoints(), jwks_url=f"{google.url}/nowhere")
+    async with aiohttp.ClientSession() as http:
+        assert "HTTP 404" in await is_refused(google, GoogleAuthority(at, http, clock))
