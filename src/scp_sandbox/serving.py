@@ -56,6 +56,8 @@ async def serve(
         log_level="warning",
         access_log=False,
         server_header=False,
+        # Who calls is to be who connected: the control API is for this machine only.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _Server(config)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
+from multidict import CIMultiDictProxy
 
 ADA = "ada.brightwell@sandbox.example"
 BRUNO = "bruno.castellane@sandbox.example"
@@ -23,7 +24,7 @@ class Answer:
     """An HTTP answer, read."""
 
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
     text: str
     json: Any
 
@@ -47,7 +48,7 @@ class Sandbox:
             text = await response.text()
             is_json = "json" in response.headers.get("content-type", "")
             found = await response.json() if is_json and text else None
-            return Answer(response.status, dict(response.headers), text, found)
+            return Answer(response.status, response.headers, text, found)
 
     async def consent_page(self, **asked: str) -> Answer:
         """The consent page for a request; `asked` replaces usual parameters."""
@@ -94,7 +95,7 @@ class Sandbox:
         answer = await self.redeem(await self.code(user=user, **asked))
         return str(answer.json["access_token"])
 
-    async def control(self, path: str, method: str = "GET", **body: Any) -> Any:
+    async def control(self, path: str, method: str = "GET", /, **body: Any) -> Any:
         """One call of the control API."""
         answer = await self.call(f"/sandbox{path}", method, json=body or None)
         assert answer.status == 200, answer.text

@@ -1,6 +1,5 @@
 """What control calls carry, and how they are refused."""
 
-from datetime import date, datetime
 from typing import Literal, TypeVar
 
 import msgspec
@@ -70,8 +69,8 @@ class Appointment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     summary: str | None = None
     description: str | None = None
     location: str | None = None
-    start: date | datetime | None = None
-    end: date | datetime | None = None
+    start: str | None = None
+    end: str | None = None
     zone: str | None = None
     recurrence: tuple[str, ...] | None = None
 
@@ -80,7 +79,7 @@ class Instance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """`POST …/events/{id}/cancel`; with `original` only that instance of a series."""
 
     calendar: str = "primary"
-    original: date | datetime | None = None
+    original: str | None = None
 
 
 class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

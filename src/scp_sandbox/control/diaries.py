@@ -97,12 +97,16 @@ def _fields(asked: Appointment) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(asked, name)) is not None}
 
 
-def _when(value: date | datetime, zone: str) -> When:
-    if not isinstance(value, datetime):
-        return When(day=value, zone=zone)
-    if value.tzinfo is None:
+def _when(text: str, zone: str) -> When:
+    try:
+        if len(text) == len("2026-11-23"):
+            return When(day=date.fromisoformat(text), zone=zone)
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ControlError(400, f"{text} is neither a date nor a moment") from error
+    if moment.tzinfo is None:
         raise ControlError(400, "moments need an offset, such as 2026-11-23T10:00:00Z")
-    return When(at=value.astimezone(UTC), zone=zone)
+    return When(at=moment.astimezone(UTC), zone=zone)
 
 
 def _entry(event: Event) -> dict[str, Any]:

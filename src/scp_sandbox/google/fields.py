@@ -39,7 +39,7 @@ class Mask:
         kept = {}
         for name, inner in value.items():
             mask = self.names.get(name) or self.names.get("*")
-            if mask is not None:
+            if mask is not None and (not mask.names or isinstance(inner, dict | list)):
                 kept[name] = mask.apply(inner)
         return kept
 
