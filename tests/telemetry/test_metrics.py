@@ -1,0 +1,51 @@
+"""Metrics, as a scraper reads them."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from scp_server.telemetry import metrics
+from scp_server.telemetry.metrics import Metrics
+from scp_wire.codes import ErrorCode
+from scp_wire.stream_types import Provider
+
+
+def read(text: bytes) -> dict[tuple[str, tuple[str, ...]], float]:
+    return {
+        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+def test_what_is_counted_is_read_under_its_name() -> None:
+    meter = Metrics()
+    meter.streams_active(3)
+    meter.connections(2)
+    meter.window_bytes(1024)
+    meter.delivered(events=1, items=100)
+    meter.delivered(events=2, items=2)
+    meter.provider_call(Provider.GOOGLE, "gmail.messages.get", "ok")
+    meter.provider_call(Provider.GOOGLE, "gmail.messages.get", "ok")
+    meter.provider_call(Provider.GOOGLE, "gmail.messages.list", "PROVIDER_RATE_LIMITED")
+    meter.refreshed(Provider.GOOGLE, "ok")
+    meter.failed(ErrorCode.STREAM_NOT_FOUND)
+    assert read(meter.text()) == {
+        (metrics.STREAMS_ACTIVE, ()): 3,
+        (metrics.CONNECTIONS, ()): 2,
+        (metrics.WINDOW_BYTES, ()): 1024,
+        (metrics.EVENTS_DELIVERED, ()): 3,
+        (metrics.ITEMS_DELIVERED, ()): 102,
+        (metrics.PROVIDER_CALLS, ("gmail.messages.get", "ok", "google")): 2,
+        (
+            metrics.PROVIDER_CALLS,
+            ("gmail.messages.list", "PROVIDER_RATE_LIMITED", "google"),
+        ): 1,
+        (metrics.REFRESHES, ("ok", "google")): 1,
+        (metrics.ERRORS, ("STREAM_NOT_FOUND",)): 1,
+    }
+
+
+def test_two_servers_in_a_process_count_apart() -> None:
+    one, other = Metrics(), Metrics()
+    one.streams_active(5)
+    assert read(other.text())[metrics.STREAMS_ACTIVE, ()] == 0
