@@ -141,7 +141,7 @@ def test_an_exception_as_an_argument_is_named_and_not_quoted() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", HELD_AT_WARNING)
+@pytest.mark.parametrize("name", HELD)
 def test_loggers_that_print_content_are_held_even_where_they_set_their_own_level(name: str) -> None:
     out = io.StringIO()
     child = logging.getLogger(f"{name}.child")

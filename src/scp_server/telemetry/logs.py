@@ -17,19 +17,20 @@ from scp_server.telemetry.redaction import redact_fields, told
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["console", "json"]
 
-HELD_AT_WARNING: Final = (
-    "aiohttp.access",
-    "aiosqlite",
-    "engineio",
-    "httpcore",
-    "httpx",
-    "hpack",
-    "socketio",
-    "sqlalchemy",
-    "urllib3",
-    "uvicorn.access",
-    "websockets",
-)
+HELD: Final = {
+    "aiohttp.access": logging.WARNING,
+    "aiosqlite": logging.WARNING,
+    "engineio": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+    "hpack": logging.WARNING,
+    "socketio": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "uvicorn": logging.INFO,
+    "uvicorn.access": logging.WARNING,
+    "websockets": logging.WARNING,
+}
 """Below that they print packets, frames, parameters of statements, or addresses with queries."""
 
 _REPLACED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "aiohttp.access")
@@ -118,10 +119,10 @@ def _formatter(style: Format, out: TextIO) -> logging.Formatter:
 
 def _held(record: logging.LogRecord) -> bool:
     # In the handler, not on the loggers: some of them set their own levels later.
-    if record.levelno >= logging.WARNING:
-        return True
-    return not any(
-        record.name == name or record.name.startswith(f"{name}.") for name in HELD_AT_WARNING
+    return all(
+        record.levelno >= level
+        for name, level in HELD.items()
+        if record.name == name or record.name.startswith(f"{name}.")
     )
 
 
