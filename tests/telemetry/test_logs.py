@@ -149,8 +149,8 @@ def test_loggers_that_print_content_are_held_even_where_they_set_their_own_level
     try:
         with logging_to(out, level="debug"):
             for logger in (child, logging.getLogger(name)):
+                logger.log(HELD[name] - 1, "CANARY")
                 logger.debug("CANARY")
-                logger.info("CANARY")
             child.warning("seen")
     finally:
         child.setLevel(logging.NOTSET)
