@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from scp_server.domain.errors import ProviderUnavailable
-from scp_server.telemetry.logs import HELD_AT_WARNING, Format, Level, logging_to
+from scp_server.telemetry.logs import HELD, Format, Level, logging_to
 
 SESSION = "session-CANARYabcdefghijklmnopqrstuvwxyz0123456789_-"
 
@@ -141,17 +141,18 @@ def test_an_exception_as_an_argument_is_named_and_not_quoted() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", HELD)
-def test_loggers_that_print_content_are_held_even_where_they_set_their_own_level(name: str) -> None:
+@pytest.mark.parametrize(("name", "level"), HELD.items())
+def test_loggers_that_print_content_are_held_even_where_they_set_their_own_level(
+    name: str, level: int
+) -> None:
     out = io.StringIO()
     child = logging.getLogger(f"{name}.child")
     child.setLevel(logging.DEBUG)
     try:
         with logging_to(out, level="debug"):
             for logger in (child, logging.getLogger(name)):
-                logger.log(HELD[name] - 1, "CANARY")
-                logger.debug("CANARY")
-            child.warning("seen")
+                logger.log(level - 10, "CANARY")
+            child.log(level, "seen")
     finally:
         child.setLevel(logging.NOTSET)
     assert [record["event"] for record in records(out)] == ["seen"]

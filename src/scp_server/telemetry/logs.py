@@ -3,9 +3,9 @@
 import logging
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, TextIO
 
 import structlog
@@ -17,20 +17,22 @@ from scp_server.telemetry.redaction import redact_fields, told
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["console", "json"]
 
-HELD: Final = {
-    "aiohttp.access": logging.WARNING,
-    "aiosqlite": logging.WARNING,
-    "engineio": logging.WARNING,
-    "httpcore": logging.WARNING,
-    "httpx": logging.WARNING,
-    "hpack": logging.WARNING,
-    "socketio": logging.WARNING,
-    "sqlalchemy": logging.WARNING,
-    "urllib3": logging.WARNING,
-    "uvicorn": logging.INFO,
-    "uvicorn.access": logging.WARNING,
-    "websockets": logging.WARNING,
-}
+HELD: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "aiohttp.access": logging.WARNING,
+        "aiosqlite": logging.WARNING,
+        "engineio": logging.WARNING,
+        "httpcore": logging.WARNING,
+        "httpx": logging.WARNING,
+        "hpack": logging.WARNING,
+        "socketio": logging.WARNING,
+        "sqlalchemy": logging.WARNING,
+        "urllib3": logging.WARNING,
+        "uvicorn": logging.INFO,  # its WebSocket protocols log frames to its own logger
+        "uvicorn.access": logging.WARNING,
+        "websockets": logging.WARNING,
+    }
+)
 """Below that they print packets, frames, parameters of statements, or addresses with queries."""
 
 _REPLACED_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "aiohttp.access")
