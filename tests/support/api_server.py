@@ -25,6 +25,7 @@ from scp_server.bus.memory import MemoryRateLimits
 from scp_server.consent.connect import Connect
 from scp_server.consent.revoke import Revoke
 from scp_server.domain.secrets import Secret
+from scp_server.telemetry.access_log import AccessLog
 from scp_wire.stream_types import Provider
 
 OPERATOR_KEY = "operator-CANARY-key"
@@ -209,7 +210,7 @@ async def serving(
         house.url = f"http://127.0.0.1:{port}"
         server = uvicorn.Server(
             uvicorn.Config(
-                build_app(house.services),
+                AccessLog(build_app(house.services), house.clock),
                 lifespan="off",
                 log_config=None,
                 access_log=False,  # it would print session ids in URLs

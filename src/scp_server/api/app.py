@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec import UNSET
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -83,7 +84,6 @@ class Surface:
             await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        started = self._services.clock.monotonic()
         touched = Touched()
         operation: Operation | None = None
         try:
@@ -100,12 +100,6 @@ class Surface:
         if _is_api(request):
             response.headers.update(touched.headers(self._services.clock.now()))
             response.headers.update(self._origins.headers(request))
-        took = self._services.clock.monotonic() - started
-        # The template of the path, never the path: that may hold an id.
-        where = operation.path if operation else "(no route)"
-        _log.info(
-            "%s %s %d in %.1f ms", request.method[:16], where, response.status_code, took * 1e3
-        )
         return response
 
     def _find(self, request: Request) -> Resource:
@@ -113,6 +107,7 @@ class Surface:
             match, found = route.matches(request.scope)
             if match is not Match.NONE:
                 request.scope["path_params"] = found["path_params"]
+                request.scope["route"] = route  # its template is what the access log shows
                 return resource
         raise NotFound("There is nothing at this path. /docs lists what there is.")
 
@@ -129,7 +124,7 @@ class Surface:
             await self._count(caller, request, touched)
         self._require(operation.access, caller)
         body = None
-        if operation.body is not None and not (document is None and operation.body_optional):
+        if operation.body is not None and document is not UNSET:
             body = validate(document, operation.body, operation.refusal)
         call = Call(
             request=request,
@@ -216,7 +211,7 @@ def _is_api(request: Request) -> bool:
 
 async def _document(request: Request, operation: Operation) -> object:
     if operation.body is None:
-        return None
+        return UNSET
     return await read_json(request, optional=operation.body_optional)
 
 

@@ -9,6 +9,7 @@ import math
 from typing import Any, Final, NoReturn
 
 import anyio
+from msgspec import UNSET
 from starlette.requests import Request
 
 from scp_server.api.errors import PayloadTooLarge, UnsupportedMediaType
@@ -27,7 +28,7 @@ _MAX_EXACT: Final = 2**53
 
 
 async def read_json(request: Request, *, optional: bool) -> object:
-    """The JSON value in a request's body; None when it is empty and may be.
+    """The JSON value in a request's body; UNSET when it is empty and may be (`null` is a value).
 
     Raises: UnsupportedMediaType, PayloadTooLarge, InvalidRequest.
     """
@@ -38,7 +39,7 @@ async def read_json(request: Request, *, optional: bool) -> object:
         )
     raw = await _read(request)
     if not raw and optional:
-        return None
+        return UNSET
     _check_media_type(request.headers.getlist("content-type"))
     return parse_json(raw)
 
