@@ -1,24 +1,37 @@
-"""`securecontext`: the command line."""
+"""`securecontext`: the command line. A command's module is loaded when it is asked for."""
 
+import importlib
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
+from types import MappingProxyType
+from typing import Final
 
 import click
 
-from scp_cli.demo import demo
-from scp_cli.sandbox import sandbox
-from scp_cli.serve import serve
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {"serve": "scp_cli.serve", "sandbox": "scp_cli.sandbox", "demo": "scp_cli.demo"}
+)
+"""Each command, and the module whose attribute of the same name it is."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Loads its commands late: the sandbox needs nothing of the server, nor the other way round."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("scp-streaming"), prog_name="securecontext")
 def commands() -> None:
     """SCP streaming: a user consents once, an agent streams what is there and what changes."""
-
-
-commands.add_command(serve)
-commands.add_command(sandbox)
-commands.add_command(demo)
 
 
 def main() -> None:

@@ -1,0 +1,59 @@
+"""The sandbox beside the server: `SCP_SANDBOX`."""
+
+import socket
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import click
+import msgspec
+from anyio.abc import TaskGroup
+
+from scp_cli.listening import open_sockets, port_of
+from scp_sandbox import SandboxSettings, google_endpoints, serve
+from scp_server.config.settings import GoogleSettings, Settings
+from scp_server.domain.secrets import Secret
+
+PLENTY: Final = 10_000_000
+"""Quota units a minute against a sandbox that refuses nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A sandbox that is about to run, and the settings that lead the server to it."""
+
+    sandbox: SandboxSettings
+    sockets: list[socket.socket]
+    settings: Settings
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Run it until the tasks are cancelled."""
+        port = port_of(self.sockets)
+        click.echo(f"The sandbox plays Google at {self.sandbox.base_url}")
+        tasks.start_soon(
+            partial(serve, self.sandbox, host="localhost", port=port, sockets=self.sockets)
+        )
+
+
+def beside(settings: Settings) -> Beside:
+    """A sandbox as the settings describe it. Raises: click.ClickException for a taken port."""
+    sockets = open_sockets("localhost", settings.sandbox_port)
+    base = f"http://localhost:{port_of(sockets)}"
+    sandbox = SandboxSettings(
+        seed=settings.sandbox_seed,
+        messages=settings.sandbox_messages,
+        events=settings.sandbox_events,
+        quotas=settings.sandbox_quotas,
+        base_url=base,
+    )
+    google = _google(settings.google, google_endpoints(base))
+    if settings.sandbox_quotas == "generous":
+        google = msgspec.structs.replace(google, quota_units_per_minute=PLENTY)
+    led = msgspec.structs.replace(settings, google=google)
+    return Beside(sandbox=sandbox, sockets=sockets, settings=led)
+
+
+def _google(google: GoogleSettings, at: dict[str, str]) -> GoogleSettings:
+    known = {name: at[name] for name in at if name in GoogleSettings.__struct_fields__}
+    led = msgspec.structs.replace(google, **known)
+    return msgspec.structs.replace(led, client_secret=Secret(at["client_secret"]))
