@@ -306,19 +306,6 @@ async def test_fifty_refusals_of_one_token_cause_one_refresh(
     assert office.google.calls.count("refresh") == 1
 
 
-async def test_a_refusal_of_the_newer_token_is_not_content_with_an_older_refresh(
-    office: Office, session: Session
-) -> None:
-    freshness = office.freshness()
-    first = await freshness.access_token(session.pk)
-    await freshness.refused(session.pk, first)
-    second = await freshness.access_token(session.pk)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(freshness.refused, session.pk, first)
-        tasks.start_soon(freshness.refused, session.pk, second)
-    assert await freshness.access_token(session.pk) not in {first, second}
-
-
 async def test_when_another_process_was_first_its_token_is_taken(
     office: Office, session: Session
 ) -> None:
@@ -413,6 +400,28 @@ async def test_a_token_replaced_just_before_its_refresh_is_not_refreshed_again(
     await office.freshness().refused(session.pk, token)
     assert await stored(office, session) == theirs
     assert "refresh" not in office.google.calls
+
+
+async def test_a_refusal_of_the_newer_token_is_not_content_with_an_older_refresh(
+    interposed: Interposed, office: Office
+) -> None:
+    session = await office.consented()
+    freshness = office.freshness()
+    older = (await stored(office, session)).access_token
+    newer = replace(office.google.new_grant(), access_token=Secret("newer"), version=1)
+
+    async def first_read_over() -> None:
+        interposed.before = ("grant", newer_is_stored_and_refused)
+
+    async def newer_is_stored_and_refused() -> None:
+        await interposed.replace_grant(session.pk, newer)
+        tasks.start_soon(freshness.refused, session.pk, newer.access_token)
+        await a_few_turns()
+
+    interposed.before = ("grant", first_read_over)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(freshness.refused, session.pk, older)
+    assert (await stored(office, session)).access_token not in {older, newer.access_token}
 
 
 async def test_a_session_ended_just_before_its_refresh_is_not_refreshed(

@@ -251,7 +251,7 @@ def good(**changes: object) -> dict[str, object]:
         web.Response(body=b'{"access_token": "CANARY-a", "expires_in":'),
         web.Response(body=b'{"access_token":"a","expires_in":1e999}'),
         web.Response(body=b"[" * 200_000),
-        web.Response(body=b" " * (MAX_BODY + 1)),
+        web.Response(body=b'{"access_token": "a"}' + b" " * MAX_BODY),
         web.json_response(["CANARY"]),
         web.json_response({}),
         web.json_response(good(access_token="")),
