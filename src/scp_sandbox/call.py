@@ -71,3 +71,11 @@ def parse_target(target: str) -> tuple[str, Query]:
 def parse_query(query: str) -> Query:
     """A query string's parameters; garbage octets become replacement characters."""
     return parse_qs(query, keep_blank_values=True, errors="replace") if query else {}
+
+
+def bearer(call: Call) -> str | None:
+    """The access token of a call, from its header or its query."""
+    scheme, _, token = call.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return call.one("access_token") or call.one("oauth_token") or None

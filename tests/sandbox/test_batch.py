@@ -77,16 +77,16 @@ async def ids(sandbox: Sandbox, count: int) -> list[str]:
 @pytest.mark.parametrize("newline", ["\r\n", "\n"])
 @pytest.mark.parametrize("path", ["/batch", "/batch/gmail/v1"])
 async def test_parts_are_answered_in_order_with_their_ids_echoed(
-    sandbox: Sandbox, token: str, newline: str, path: str
+    shared: Sandbox, shared_token: str, newline: str, path: str
 ) -> None:
-    wanted = await ids(sandbox, 20)
+    wanted = await ids(shared, 20)
     targets = [f"{MAIL}/messages/{i}?format=metadata&alt=json" for i in wanted]
-    found = parts(await batch(sandbox, body(targets, newline=newline), token, path))
+    found = parts(await batch(shared, body(targets, newline=newline), shared_token, path))
     assert [p.json["id"] for p in found] == wanted
     assert [p.content_id for p in found] == [f"<response-f41e879a + {n}>" for n in range(20)]
 
 
-async def test_one_bad_part_does_not_touch_the_others(sandbox: Sandbox, token: str) -> None:
+async def test_one_bad_part_does_not_touch_the_others(shared: Sandbox, shared_token: str) -> None:
     targets = [
         f"{MAIL}/profile",
         f"{MAIL}/messages/19dda588aaaaaaaa",
@@ -94,33 +94,33 @@ async def test_one_bad_part_does_not_touch_the_others(sandbox: Sandbox, token: s
         f"{MAIL}/messages?q=%22quick%20answer%22&labelIds=INBOX",
         "/calendar/v3/calendars/primary",
     ]
-    found = parts(await batch(sandbox, body(targets), token))
+    found = parts(await batch(shared, body(targets), shared_token))
     assert [p.status for p in found] == [200, 404, 404, 200, 200]
-    inside = parts(await batch(sandbox, body(targets), token, "/batch/gmail/v1"))
+    inside = parts(await batch(shared, body(targets), shared_token, "/batch/gmail/v1"))
     assert [p.status for p in inside] == [200, 404, 404, 200, 404]
-    dates = parts(await batch(sandbox, body(targets[4:]), token, "/batch/calendar/v3"))
+    dates = parts(await batch(shared, body(targets[4:]), shared_token, "/batch/calendar/v3"))
     assert [p.status for p in dates] == [200]
 
 
 async def test_each_part_is_judged_by_its_own_token_or_the_outer_one(
-    sandbox: Sandbox, token: str
+    shared: Sandbox, shared_token: str
 ) -> None:
     targets = [f"{MAIL}/profile"]
-    own = body(targets, extra=f"Authorization: Bearer {token}")
-    assert parts(await batch(sandbox, own, None))[0].status == 200
+    own = body(targets, extra=f"Authorization: Bearer {shared_token}")
+    assert parts(await batch(shared, own, None))[0].status == 200
     wrong = body(targets, extra="Authorization: Bearer ya29.x")
-    assert parts(await batch(sandbox, wrong, token))[0].status == 401
-    assert parts(await batch(sandbox, body(targets), None))[0].status == 401
+    assert parts(await batch(shared, wrong, shared_token))[0].status == 401
+    assert parts(await batch(shared, body(targets), None))[0].status == 401
 
 
-async def test_more_than_100_calls_are_refused(sandbox: Sandbox, token: str) -> None:
+async def test_more_than_100_calls_are_refused(shared: Sandbox, shared_token: str) -> None:
     hundred = [f"{MAIL}/profile"] * 100
-    assert len(parts(await batch(sandbox, body(hundred), token))) == 100
-    refused = await batch(sandbox, body([*hundred, hundred[0]]), token)
+    assert len(parts(await batch(shared, body(hundred), shared_token))) == 100
+    refused = await batch(shared, body([*hundred, hundred[0]]), shared_token)
     assert refused.status == 400
 
 
-async def test_what_is_no_batch_is_refused(sandbox: Sandbox, token: str) -> None:
+async def test_what_is_no_batch_is_refused(shared: Sandbox, shared_token: str) -> None:
     for text, content_type in (
         ("", "multipart/mixed; boundary=b1"),
         ("--b1--", "multipart/mixed; boundary=b1"),
@@ -128,8 +128,8 @@ async def test_what_is_no_batch_is_refused(sandbox: Sandbox, token: str) -> None
         ("--b1\r\n\r\n\r\n", "multipart/mixed"),
     ):
         headers = {"Content-Type": content_type}
-        answer = await sandbox.call(
-            "/batch", "POST", data=text.encode(), headers=headers, token=token
+        answer = await shared.call(
+            "/batch", "POST", data=text.encode(), headers=headers, token=shared_token
         )
         assert answer.status == 400
 

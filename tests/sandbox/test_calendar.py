@@ -44,39 +44,39 @@ async def error(sandbox: Sandbox, token: str, query: Query) -> tuple[int, dict[s
     return answer.status, answer.json["error"]
 
 
-async def test_there_are_a_primary_and_a_team_calendar(sandbox: Sandbox, token: str) -> None:
-    listed = await page(sandbox, token, {}, "/calendar/v3/users/me/calendarList")
+async def test_there_are_a_primary_and_a_team_calendar(shared: Sandbox, shared_token: str) -> None:
+    listed = await page(shared, shared_token, {}, "/calendar/v3/users/me/calendarList")
     primary, team = listed["items"]
     assert primary["id"] == ADA
     assert primary["primary"] is True
     assert team["id"].endswith("@group.calendar.sandbox.example")
     again = await page(
-        sandbox,
-        token,
+        shared,
+        shared_token,
         {"syncToken": listed["nextSyncToken"]},
         "/calendar/v3/users/me/calendarList",
     )
     assert again["items"] == []
-    one = await page(sandbox, token, {}, f"/calendar/v3/calendars/{quote(team['id'])}")
+    one = await page(shared, shared_token, {}, f"/calendar/v3/calendars/{quote(team['id'])}")
     assert one["kind"] == "calendar#calendar"
 
 
 async def test_plain_lists_over_pages_give_exactly_the_worlds_ids(
-    sandbox: Sandbox, token: str
+    shared: Sandbox, shared_token: str
 ) -> None:
-    truth = (await sandbox.control(f"{BOX}/events"))["calendars"]
+    truth = (await shared.control(f"{BOX}/events"))["calendars"]
     total = 0
     for calendar, ids in truth.items():
         path = f"/calendar/v3/calendars/{quote(calendar)}/events"
-        items, sync = await pages(sandbox, token, {"maxResults": "7"}, path)
+        items, sync = await pages(shared, shared_token, {"maxResults": "7"}, path)
         assert [item["id"] for item in items] == ids
         assert sync
         total += len(ids)
     assert total == 90
 
 
-async def test_events_look_like_googles(sandbox: Sandbox, token: str) -> None:
-    items, _ = await pages(sandbox, token, {"showDeleted": "true"})
+async def test_events_look_like_googles(shared: Sandbox, shared_token: str) -> None:
+    items, _ = await pages(shared, shared_token, {"showDeleted": "true"})
     for item in items:
         micros = int(item["etag"].strip('"')) // 2
         if item["status"] == "cancelled":
@@ -94,9 +94,9 @@ async def test_events_look_like_googles(sandbox: Sandbox, token: str) -> None:
     assert any(item["status"] == "cancelled" for item in items)
 
 
-async def test_offsets_follow_the_time_zone_asked_for(sandbox: Sandbox, token: str) -> None:
-    plain, _ = await pages(sandbox, token, {})
-    tokyo, _ = await pages(sandbox, token, {"timeZone": "Asia/Tokyo"})
+async def test_offsets_follow_the_time_zone_asked_for(shared: Sandbox, shared_token: str) -> None:
+    plain, _ = await pages(shared, shared_token, {})
+    tokyo, _ = await pages(shared, shared_token, {"timeZone": "Asia/Tokyo"})
     for here, there in zip(plain, tokyo, strict=True):
         if "dateTime" in here.get("start", {}):
             assert there["start"]["dateTime"].endswith("+09:00")
@@ -105,10 +105,12 @@ async def test_offsets_follow_the_time_zone_asked_for(sandbox: Sandbox, token: s
             assert moments[0] == moments[1]
 
 
-async def test_a_window_bounds_ends_and_starts_exclusively(sandbox: Sandbox, token: str) -> None:
+async def test_a_window_bounds_ends_and_starts_exclusively(
+    shared: Sandbox, shared_token: str
+) -> None:
     low, high = "2026-11-01T00:00:00Z", "2026-12-01T00:00:00+00:00"
     query = {"timeMin": low, "timeMax": high, "singleEvents": "true", "orderBy": "startTime"}
-    items, sync = await pages(sandbox, token, {**query, "maxResults": "5"})
+    items, sync = await pages(shared, shared_token, {**query, "maxResults": "5"})
     assert sync is None
     starts = [_moment(item["start"]) for item in items]
     assert starts == sorted(starts)
@@ -214,14 +216,14 @@ async def test_a_change_between_pages_is_told_in_the_next_round(
     ],
 )
 async def test_lists_that_cannot_be_followed_give_no_sync_token(
-    sandbox: Sandbox, token: str, query: Query
+    shared: Sandbox, shared_token: str, query: Query
 ) -> None:
-    _, sync = await pages(sandbox, token, query)
+    _, sync = await pages(shared, shared_token, query)
     assert sync is None
 
 
-async def test_a_list_from_a_time_on_gives_a_sync_token(sandbox: Sandbox, token: str) -> None:
-    _, sync = await pages(sandbox, token, {"timeMin": "2026-11-01T00:00:00Z"})
+async def test_a_list_from_a_time_on_gives_a_sync_token(shared: Sandbox, shared_token: str) -> None:
+    _, sync = await pages(shared, shared_token, {"timeMin": "2026-11-01T00:00:00Z"})
     assert sync
 
 
@@ -240,11 +242,11 @@ async def test_a_list_from_a_time_on_gives_a_sync_token(sandbox: Sandbox, token:
     ],
 )
 async def test_what_a_sync_token_forbids_is_400(
-    sandbox: Sandbox, token: str, name: str, value: str
+    shared: Sandbox, shared_token: str, name: str, value: str
 ) -> None:
-    _, sync = await pages(sandbox, token, {})
+    _, sync = await pages(shared, shared_token, {})
     assert sync
-    assert (await error(sandbox, token, {"syncToken": sync, name: value}))[0] == 400
+    assert (await error(shared, shared_token, {"syncToken": sync, name: value}))[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -261,9 +263,9 @@ async def test_what_a_sync_token_forbids_is_400(
     ],
 )
 async def test_bad_parameters_are_400_in_calendars_shape(
-    sandbox: Sandbox, token: str, query: Query, reason: str
+    shared: Sandbox, shared_token: str, query: Query, reason: str
 ) -> None:
-    status, body = await error(sandbox, token, query)
+    status, body = await error(shared, shared_token, query)
     assert status == 400
     assert body["errors"][0]["reason"] == reason
     assert list(body) == ["errors", "code", "message"]
@@ -292,38 +294,40 @@ async def test_a_dead_foreign_or_garbled_sync_token_is_410(sandbox: Sandbox, tok
     assert (await page(sandbox, token, {"syncToken": fresh}))["items"] == []
 
 
-async def test_an_updated_min_of_long_ago_is_410(sandbox: Sandbox, token: str) -> None:
-    status, body = await error(sandbox, token, {"updatedMin": "2020-01-01T00:00:00Z"})
+async def test_an_updated_min_of_long_ago_is_410(shared: Sandbox, shared_token: str) -> None:
+    status, body = await error(shared, shared_token, {"updatedMin": "2020-01-01T00:00:00Z"})
     assert (status, body["errors"][0]["reason"]) == (410, "updatedMinTooLongAgo")
 
 
-async def test_an_event_has_an_etag_that_answers_304(sandbox: Sandbox, token: str) -> None:
-    first = (await page(sandbox, token, {}))["items"][0]
-    one = await sandbox.call(f"{EVENTS}/{first['id']}", token=token)
+async def test_an_event_has_an_etag_that_answers_304(shared: Sandbox, shared_token: str) -> None:
+    first = (await page(shared, shared_token, {}))["items"][0]
+    one = await shared.call(f"{EVENTS}/{first['id']}", token=shared_token)
     assert one.headers["ETag"] == one.json["etag"] == first["etag"]
-    same = await sandbox.call(
-        f"{EVENTS}/{first['id']}", token=token, headers={"If-None-Match": first["etag"]}
+    same = await shared.call(
+        f"{EVENTS}/{first['id']}", token=shared_token, headers={"If-None-Match": first["etag"]}
     )
     assert same.status == 304
     for gone in ("nonsense", f"{first['id']}_20200101T000000Z"):
-        assert (await sandbox.call(f"{EVENTS}/{gone}", token=token)).status == 404
+        assert (await shared.call(f"{EVENTS}/{gone}", token=shared_token)).status == 404
 
 
-async def test_attendees_may_be_capped_and_search_finds_them(sandbox: Sandbox, token: str) -> None:
-    items, _ = await pages(sandbox, token, {"maxAttendees": "1", "q": "edda.farnholt"})
+async def test_attendees_may_be_capped_and_search_finds_them(
+    shared: Sandbox, shared_token: str
+) -> None:
+    items, _ = await pages(shared, shared_token, {"maxAttendees": "1", "q": "edda.farnholt"})
     crowded = [i for i in items if i.get("attendeesOmitted")]
     assert crowded
     assert all(len(i["attendees"]) == 1 for i in crowded)
 
 
-async def test_a_scope_opens_only_its_part(sandbox: Sandbox) -> None:
-    token = await sandbox.sign_in(scope=EVENTS_ONLY)
-    assert (await sandbox.call(EVENTS, token=token)).status == 200
-    closed = await sandbox.call("/calendar/v3/users/me/calendarList", token=token)
+async def test_a_scope_opens_only_its_part(shared: Sandbox) -> None:
+    token = await shared.sign_in(scope=EVENTS_ONLY)
+    assert (await shared.call(EVENTS, token=token)).status == 200
+    closed = await shared.call("/calendar/v3/users/me/calendarList", token=token)
     assert closed.status == 403
     told = closed.json["error"]["details"][0]
     assert told["metadata"]["method"] == "calendar.v3.CalendarList.List"
-    missing = await sandbox.call("/calendar/v3/calendars/nobody/events", token=token)
+    missing = await shared.call("/calendar/v3/calendars/nobody/events", token=token)
     assert missing.status == 404
 
 

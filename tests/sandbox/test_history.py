@@ -29,9 +29,9 @@ async def since(
     return found
 
 
-async def test_nothing_new_has_no_history_key(sandbox: Sandbox, token: str) -> None:
-    start = await position(sandbox, token)
-    assert await since(sandbox, token, start) == {"historyId": start}
+async def test_nothing_new_has_no_history_key(shared: Sandbox, shared_token: str) -> None:
+    start = await position(shared, shared_token)
+    assert await since(shared, shared_token, start) == {"historyId": start}
 
 
 async def test_a_trashed_thread_of_two_gives_two_records_with_states_after(
@@ -108,10 +108,14 @@ async def test_replaying_history_gives_the_mailbox_as_it_is(sandbox: Sandbox, to
     assert held == {m["id"]: set(m["labelIds"]) for m in now}
 
 
-async def test_a_week_of_history_is_known_from_the_start(sandbox: Sandbox, token: str) -> None:
-    entries = (await sandbox.control(f"{BOX}/messages?all=true"))["messages"]
-    third = await sandbox.call(f"{MAIL}/messages/{entries[2]['id']}?format=minimal", token=token)
-    history = (await since(sandbox, token, third.json["historyId"]))["history"]
+async def test_a_week_of_history_is_known_from_the_start(
+    shared: Sandbox, shared_token: str
+) -> None:
+    entries = (await shared.control(f"{BOX}/messages?all=true"))["messages"]
+    third = await shared.call(
+        f"{MAIL}/messages/{entries[2]['id']}?format=minimal", token=shared_token
+    )
+    history = (await since(shared, shared_token, third.json["historyId"]))["history"]
     added = [r["messagesAdded"][0]["message"]["id"] for r in history]
     assert added == [entries[1]["id"], entries[0]["id"]]
 

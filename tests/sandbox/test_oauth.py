@@ -14,15 +14,15 @@ from scp_sandbox import SandboxSettings, google_endpoints
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 
-async def test_a_consent_gives_tokens_and_an_id_token_that_verifies(sandbox: Sandbox) -> None:
-    answer = await sandbox.redeem(await sandbox.code(nonce="n-1"))
+async def test_a_consent_gives_tokens_and_an_id_token_that_verifies(shared: Sandbox) -> None:
+    answer = await shared.redeem(await shared.code(nonce="n-1"))
     assert answer.status == 200
     assert answer.json["access_token"].startswith("ya29.")
     assert answer.json["refresh_token"].startswith("1//0e")
     assert answer.json["expires_in"] == 3599
     assert answer.json["token_type"] == "Bearer"
     assert answer.json["scope"].split() == ["openid", EMAIL, GMAIL, CALENDAR]
-    keys = (await sandbox.call("/oauth2/v3/certs")).json
+    keys = (await shared.call("/oauth2/v3/certs")).json
     kid = jwt.get_unverified_header(answer.json["id_token"])["kid"]
     key = next(jwt.PyJWK(k) for k in keys["keys"] if k["kid"] == kid)
     claims = jwt.decode(
@@ -30,7 +30,7 @@ async def test_a_consent_gives_tokens_and_an_id_token_that_verifies(sandbox: San
         key,
         ["RS256"],
         audience="sandbox-client",
-        issuer=google_endpoints(sandbox.base)["issuer"],
+        issuer=google_endpoints(shared.base)["issuer"],
     )
     assert (claims["email"], claims["email_verified"], claims["nonce"]) == (ADA, True, "n-1")
     assert claims["azp"] == "sandbox-client"
@@ -38,23 +38,23 @@ async def test_a_consent_gives_tokens_and_an_id_token_that_verifies(sandbox: San
     assert claims["at_hash"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-async def test_what_is_not_ticked_is_not_granted(sandbox: Sandbox) -> None:
-    page = await sandbox.consent_page()
-    back = await sandbox.decide(page, scope=[CALENDAR])
+async def test_what_is_not_ticked_is_not_granted(shared: Sandbox) -> None:
+    page = await shared.consent_page()
+    back = await shared.decide(page, scope=[CALENDAR])
     assert back["state"] == "xyz"
-    answer = await sandbox.redeem(back["code"])
+    answer = await shared.redeem(back["code"])
     assert answer.json["scope"].split() == ["openid", EMAIL, CALENDAR]
-    refused = await sandbox.call("/gmail/v1/users/me/profile", token=answer.json["access_token"])
+    refused = await shared.call("/gmail/v1/users/me/profile", token=answer.json["access_token"])
     assert refused.status == 403
     assert refused.json["error"]["details"][0]["reason"] == "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
     assert refused.json["error"]["errors"][0]["reason"] == "insufficientPermissions"
 
 
-async def test_a_denial_comes_back_as_access_denied(sandbox: Sandbox) -> None:
-    back = await sandbox.decide(await sandbox.consent_page(), decision="deny")
+async def test_a_denial_comes_back_as_access_denied(shared: Sandbox) -> None:
+    back = await shared.decide(await shared.consent_page(), decision="deny")
     assert back == {"error": "access_denied", "state": "xyz"}
-    nothing = await sandbox.consent_page(scope=GMAIL)
-    assert (await sandbox.decide(nothing, scope=[]))["error"] == "access_denied"
+    nothing = await shared.consent_page(scope=GMAIL)
+    assert (await shared.decide(nothing, scope=[]))["error"] == "access_denied"
 
 
 @pytest.mark.parametrize(
@@ -72,46 +72,46 @@ async def test_a_denial_comes_back_as_access_denied(sandbox: Sandbox) -> None:
     ],
 )
 async def test_a_request_that_cannot_be_trusted_is_an_error_page(
-    sandbox: Sandbox, asked: dict[str, str], words: str
+    shared: Sandbox, asked: dict[str, str], words: str
 ) -> None:
-    page = await sandbox.consent_page(**asked)
+    page = await shared.consent_page(**asked)
     assert page.status == 400
     assert words in page.text
     assert "Location" not in page.headers
 
 
-async def test_the_page_escapes_all_it_shows_and_needs_no_script(sandbox: Sandbox) -> None:
+async def test_the_page_escapes_all_it_shows_and_needs_no_script(shared: Sandbox) -> None:
     evil = '"><script>alert(1)</script>'
-    page = await sandbox.consent_page(state=evil, login_hint=evil, nonce=evil)
+    page = await shared.consent_page(state=evil, login_hint=evil, nonce=evil)
     assert page.status == 200
     assert "<script" not in page.text
     assert "script-src" not in page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    broken = await sandbox.consent_page(scope=evil.replace(" ", ""))
+    broken = await shared.consent_page(scope=evil.replace(" ", ""))
     assert broken.status == 400
     assert "<script" not in broken.text
-    assert (await sandbox.decide(page))["state"] == evil
+    assert (await shared.decide(page))["state"] == evil
 
 
-async def test_a_forged_form_is_refused(sandbox: Sandbox) -> None:
+async def test_a_forged_form_is_refused(shared: Sandbox) -> None:
     for ticket in ("", "AAAA", "é", "%00", "x" * 5000):
         form = {"ticket": ticket, "user": ADA, "scope": GMAIL, "decision": "allow"}
-        assert (await sandbox.call("/o/oauth2/v2/auth", "POST", data=form)).status == 400
+        assert (await shared.call("/o/oauth2/v2/auth", "POST", data=form)).status == 400
 
 
-async def test_pkce_is_held_to(sandbox: Sandbox) -> None:
+async def test_pkce_is_held_to(shared: Sandbox) -> None:
     verifier = "v" * 43
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     asked = {"code_challenge": challenge, "code_challenge_method": "S256"}
-    right = await sandbox.redeem(await sandbox.code(**asked), code_verifier=verifier)
+    right = await shared.redeem(await shared.code(**asked), code_verifier=verifier)
     assert right.status == 200
-    wrong = await sandbox.redeem(await sandbox.code(**asked), code_verifier="w" * 43)
+    wrong = await shared.redeem(await shared.code(**asked), code_verifier="w" * 43)
     assert (wrong.status, wrong.json["error"]) == (400, "invalid_grant")
-    none = await sandbox.redeem(await sandbox.code(**asked))
+    none = await shared.redeem(await shared.code(**asked))
     assert (none.status, none.json["error"]) == (400, "invalid_grant")
-    plain = await sandbox.code(code_challenge=verifier, code_challenge_method="plain")
-    assert (await sandbox.redeem(plain, code_verifier=verifier)).status == 200
+    plain = await shared.code(code_challenge=verifier, code_challenge_method="plain")
+    assert (await shared.redeem(plain, code_verifier=verifier)).status == 200
 
 
 async def test_a_code_is_good_once_and_for_ten_minutes(sandbox: Sandbox) -> None:
@@ -127,8 +127,8 @@ async def test_a_code_is_good_once_and_for_ten_minutes(sandbox: Sandbox) -> None
     assert (await sandbox.redeem(late)).json["error"] == "invalid_grant"
 
 
-async def test_the_redirect_uri_has_to_be_the_same(sandbox: Sandbox) -> None:
-    answer = await sandbox.redeem(await sandbox.code(), redirect_uri="http://localhost:9/other")
+async def test_the_redirect_uri_has_to_be_the_same(shared: Sandbox) -> None:
+    answer = await shared.redeem(await shared.code(), redirect_uri="http://localhost:9/other")
     assert answer.json == {"error": "redirect_uri_mismatch", "error_description": "Bad Request"}
 
 
@@ -147,20 +147,20 @@ async def test_the_redirect_uri_has_to_be_the_same(sandbox: Sandbox) -> None:
     ],
 )
 async def test_the_token_endpoint_refuses_in_googles_words(
-    sandbox: Sandbox, form: dict[str, str], status: int, error: str
+    shared: Sandbox, form: dict[str, str], status: int, error: str
 ) -> None:
-    answer = await sandbox.token(**form)
+    answer = await shared.token(**form)
     assert (answer.status, answer.json["error"]) == (status, error)
 
 
-async def test_the_client_may_authenticate_by_basic(sandbox: Sandbox) -> None:
+async def test_the_client_may_authenticate_by_basic(shared: Sandbox) -> None:
     pair = base64.b64encode(b"sandbox-client:sandbox-secret").decode()
-    answer = await sandbox.call(
+    answer = await shared.call(
         "/token",
         "POST",
         data={
             "grant_type": "authorization_code",
-            "code": await sandbox.code(),
+            "code": await shared.code(),
             "redirect_uri": REDIRECT,
         },
         headers={"Authorization": f"Basic {pair}"},
@@ -258,21 +258,21 @@ async def test_access_tokens_die_with_the_clock_and_on_order(sandbox: Sandbox) -
     assert (await sandbox.call(path, token=bruno)).status == 401
 
 
-async def test_identity_is_told_at_userinfo_and_tokeninfo(sandbox: Sandbox) -> None:
-    token = await sandbox.sign_in()
-    told = await sandbox.call("/v1/userinfo", token=token)
+async def test_identity_is_told_at_userinfo_and_tokeninfo(shared: Sandbox) -> None:
+    token = await shared.sign_in()
+    told = await shared.call("/v1/userinfo", token=token)
     assert told.json["email"] == ADA
     assert told.json["email_verified"] is True
-    info = await sandbox.call("/tokeninfo", params={"access_token": token})
+    info = await shared.call("/tokeninfo", params={"access_token": token})
     assert info.json["sub"] == told.json["sub"]
     assert info.json["aud"] == "sandbox-client"
-    assert (await sandbox.call("/v1/userinfo", token="ya29.no")).status == 401
-    assert (await sandbox.call("/tokeninfo", params={"access_token": "x"})).status == 400
+    assert (await shared.call("/v1/userinfo", token="ya29.no")).status == 401
+    assert (await shared.call("/tokeninfo", params={"access_token": "x"})).status == 400
 
 
-async def test_discovery_names_the_endpoints_that_the_settings_name(sandbox: Sandbox) -> None:
-    document = (await sandbox.call("/.well-known/openid-configuration")).json
-    named = google_endpoints(sandbox.base)
+async def test_discovery_names_the_endpoints_that_the_settings_name(shared: Sandbox) -> None:
+    document = (await shared.call("/.well-known/openid-configuration")).json
+    named = google_endpoints(shared.base)
     assert document["issuer"] == named["issuer"]
     assert document["token_endpoint"] == named["token_url"]
     assert document["authorization_endpoint"] == named["authorization_url"]

@@ -79,6 +79,10 @@ class BatchDesk:
         self._prefix = prefix
 
     async def answer(self, call: Call) -> Reply:
+        """The reply to a batch, which faults may strike as a whole, too."""
+        return await self._front.envelope(call, lambda: self._opened(call))
+
+    async def _opened(self, call: Call) -> Reply:
         """Every part on its own: auth, quota, faults; all of them in flight together."""
         try:
             parts = parse_batch(call)

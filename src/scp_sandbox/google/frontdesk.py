@@ -1,13 +1,13 @@
 """Takes each API call, alone or as a part of a batch, through faults, auth, quota to its method."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 import anyio
 import msgspec
 
-from scp_sandbox.call import Call, Reply
+from scp_sandbox.call import Call, Reply, bearer
 from scp_sandbox.clock import Clock
 from scp_sandbox.faults import FaultBook, Kind, Order
 from scp_sandbox.google.errors import (
@@ -79,6 +79,15 @@ class FrontDesk:
         """The reply to one call."""
         return await self.finish(self.begin(call))
 
+    async def envelope(self, call: Call, answer: Callable[[], Awaitable[Reply]]) -> Reply:
+        """The reply of a call that only carries others: no auth, no quota, but faults strike it."""
+        orders = self._faults.strike(call.method, call.path)
+        for order in orders:
+            self._mishaps.befall(order, lambda: self._owner(call))
+        await _wait(orders)
+        early = self._mishaps.instead(orders, "gmail")
+        return early or self._mishaps.afterwards(orders, await answer(), None)
+
     def begin(self, call: Call) -> Ticket:
         """Counts a call in: everything that is decided before any waiting.
 
@@ -107,9 +116,7 @@ class FrontDesk:
     async def finish(self, ticket: Ticket) -> Reply:
         """Waits as ordered, answers, and counts the call out."""
         try:
-            for order in ticket.orders:
-                if order.kind is Kind.LATENCY:
-                    await anyio.sleep(order.seconds)
+            await _wait(ticket.orders)
             return self._reply(ticket)
         finally:
             if ticket.counted and ticket.asked:
@@ -172,12 +179,10 @@ class FrontDesk:
         return self._world.user_by_sub(claims.sub) if claims else None
 
 
-def bearer(call: Call) -> str | None:
-    """The access token of a call, from its header or its query."""
-    scheme, _, token = call.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    return call.one("access_token") or call.one("oauth_token") or None
+async def _wait(orders: Sequence[Order]) -> None:
+    for order in orders:
+        if order.kind is Kind.LATENCY:
+            await anyio.sleep(order.seconds)
 
 
 def refused(error: GoogleError, service: Service, call: Call | None = None) -> Reply:

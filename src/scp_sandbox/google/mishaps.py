@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from scp_sandbox.call import Reply, Wreck
+from scp_sandbox.call import JSON, Reply, Wreck
 from scp_sandbox.faults import Kind, Order
 from scp_sandbox.google.errors import Service, error_body
 from scp_sandbox.google.refusals import refusal
@@ -74,7 +74,7 @@ class Mishaps:
                     reply = replace(reply, wreck=Wreck.TRUNCATE)
                 case Kind.BROKEN_JSON:
                     reply = replace(reply, body=reply.body[: len(reply.body) // 2])
-                case Kind.DUPLICATE:
+                case Kind.DUPLICATE if reply.content_type == JSON:
                     reply = _doubled(reply)
                 case Kind.GONE if user:
                     self._vanish(reply, user)

@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 
-from scp_sandbox.call import Call, Reply
+from scp_sandbox.call import Call, Reply, bearer
 from scp_sandbox.clock import Clock
-from scp_sandbox.google.frontdesk import bearer
 from scp_sandbox.oauth import scopes
 from scp_sandbox.oauth.grants import Code
 from scp_sandbox.oauth.signing import ALGORITHM, Signer, half_hash
