@@ -4,7 +4,7 @@ import pytest
 from support.consent import RETURN_TO, Office, query_of
 
 from scp_server.consent.asking import registered
-from scp_server.domain.errors import ConsentRefused, InvalidRequest
+from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import SessionState
 
@@ -160,7 +160,7 @@ async def test_a_code_of_an_ended_session_gives_nothing(office: Office) -> None:
     session = await office.sessions.find(Secret(session_id))
     assert session is not None
     await office.revoke().end(session, operator=False)
-    with pytest.raises(ConsentRefused):
+    with pytest.raises(InvalidRequest):
         await office.connect().exchange(Secret(query_of(url)["code"]))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scp_server.domain.errors import StorageUnavailable
+from scp_server.domain.errors import SessionNotFound, StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, SessionState
 from scp_server.ports.audit import AuditEntry
@@ -65,7 +65,7 @@ class MemorySessions:
     async def activate(self, pk: int, account: Account, grant: Grant, *, expires_at: float) -> None:
         self._check()
         if self._ended(pk):
-            return
+            raise SessionNotFound("The session has ended.")
         before = self._grants.get(pk)
         version = 0 if before is None else before.version + 1
         self._grants[pk] = replace(grant, version=version)
@@ -85,6 +85,11 @@ class MemorySessions:
         self._rows[pk] = replace(self._rows[pk], state=state)
         if state is SessionState.ENDED:
             self._grants.pop(pk, None)
+            self._requests = {
+                token: request
+                for token, request in self._requests.items()
+                if request.session_pk != pk
+            }
 
     async def touch(self, pk: int, *, now: float, expires_at: float) -> None:
         self._check()
@@ -129,6 +134,8 @@ class MemorySessions:
 
     async def open_request(self, token: Secret, request: ConsentRequest) -> None:
         self._check()
+        if self._ended(request.session_pk):
+            raise SessionNotFound("The session has ended.")
         self._requests[token] = request
 
     async def take_request(self, token: Secret, *, now: float) -> ConsentRequest | None:

@@ -42,6 +42,8 @@ class SessionStore(Protocol):
 
         The stored version becomes one more than the one that was stored, whatever the grant says:
         a refresh of the old tokens that is still under way must not overwrite these.
+
+        Raises: SessionNotFound when it has ended meanwhile.
         """
         ...
 
@@ -70,7 +72,10 @@ class SessionStore(Protocol):
         ...
 
     async def open_request(self, token: Secret, request: ConsentRequest) -> None:
-        """Store a consent request under the keyed hash of its one-time token."""
+        """Store a consent request under the keyed hash of its one-time token.
+
+        Raises: SessionNotFound when its session has ended.
+        """
         ...
 
     async def take_request(self, token: Secret, *, now: float) -> ConsentRequest | None:
