@@ -202,7 +202,8 @@ async def serving(
     values: Mapping[str, Any] | None = None, limits: LimitValues = UNLIMITED
 ) -> AsyncIterator[House]:
     """A furnished house with its server running and a client at its door."""
-    with socket.socket() as listener:
+    # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer takes 40 ms.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         port = listener.getsockname()[1]
