@@ -118,7 +118,7 @@ class PretendMailbox:
         ]
         start = int(param(ask, "pageToken") or 0)
         page = found[start : start + self.page]
-        body: Json = {"messages": [{"id": i} for i in page]} if page else {}
+        body: Json = {"messages": [{"id": i} for i in page]} if page else {"resultSizeEstimate": 0}
         if start + self.page < len(found):
             body["nextPageToken"] = str(start + self.page)
         return body

@@ -214,6 +214,12 @@ def test_endless_pages_under_new_tokens_are_noticed(messages: list[Json]) -> Non
     assert asked < 600
 
 
+@pytest.mark.parametrize("body", [{}, {"messages": None}, {"messages": "none"}, {"items": []}])
+def test_another_object_is_not_taken_for_an_empty_mailbox(body: Json) -> None:
+    with pytest.raises(ProviderProtocolError):
+        told(gmail().backfill(None), lambda _: body)
+
+
 @pytest.mark.parametrize("body", [{"messages": [{"threadId": "t"}]}, {"messages": [None]}])
 def test_a_listed_message_without_an_id_is_a_fault_of_the_provider(body: Json) -> None:
     with pytest.raises(ProviderProtocolError, match="without an id"):

@@ -248,7 +248,9 @@ def test_a_page_of_records_that_were_handled_already_is_not_delivered_again() ->
     [
         {},
         {"historyId": "x"},
+        {"historyId": "200", "history": "none"},
         {"historyId": "200", "history": [{}]},
+        {"historyId": "200", "history": [{"id": "150", "messagesDeleted": {}}]},
         {"historyId": "200", "history": [{"id": "150", "messagesAdded": [{}]}]},
     ],
 )

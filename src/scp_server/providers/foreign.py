@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from scp_server.domain.errors import ProviderProtocolError
+
 
 def thing(value: object) -> Mapping[str, Any]:
     """The object, or an empty one."""
@@ -12,6 +14,18 @@ def thing(value: object) -> Mapping[str, Any]:
 def items(value: object) -> list[Any]:
     """The array, or an empty one."""
     return value if isinstance(value, list) else []
+
+
+def entries(body: Mapping[str, Any], key: str) -> list[Any]:
+    """The array a listing consists of; empty when the listing does not have it.
+
+    Raises: ProviderProtocolError when it is something else: read leniently, that would say that
+    nothing is there, and what is there would be lost.
+    """
+    value = body.get(key, [])
+    if not isinstance(value, list):
+        raise ProviderProtocolError(f"The provider's listing has no array in {key}.")
+    return value
 
 
 def text(value: object) -> str | None:

@@ -115,7 +115,8 @@ class CalendarEvents:
             if calendar == place.calendar and page.key == place.page:
                 return page
         (reply,) = yield (self._ask(place),)
-        page = read_events(place.page, reply.body)
+        # A calendar that is gone by now has no events.
+        page = read_events(place.page, {"items": []} if reply.absent else reply.body)
         following = None if page.next is None else f"{place.calendar} {page.next}"
         self._trail.page(f"{place.calendar} {page.key or ''}", list(page.events), following)
         self._page = place.calendar, page

@@ -197,7 +197,7 @@ def _mint(ids: Sequence[str], *, live: bool) -> Reading[tuple[Synced, ...]]:
         for (identity, token), reply in zip(places.items(), replies, strict=True):
             if reply.absent:
                 continue
-            page = read_events(token, reply.body)
+            page = read_events(token, reply.body, tokens_only=True)
             if page.next is not None:
                 trail.page(f"{identity} {token or ''}", (), f"{identity} {page.next}")
                 onwards[identity] = page.next

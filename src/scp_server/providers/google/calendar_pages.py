@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading
-from scp_server.providers.foreign import items, text, thing
+from scp_server.providers.foreign import entries, text, thing
 from scp_server.providers.google.shapes_calendar import event_id
 from scp_server.providers.trail import Trail
 
@@ -91,7 +91,8 @@ def read_calendars(body: Mapping[str, Any]) -> list[Calendar]:
     Raises: ProviderProtocolError for one without an id.
     """
     found: list[Calendar] = []
-    for raw in items(body.get("items")):
+    _expect_items(body)
+    for raw in entries(body, "items"):
         entry = thing(raw)
         identity = text(entry.get("id"))
         if not identity:
@@ -118,13 +119,17 @@ def list_calendars(*, live: bool = False) -> Reading[list[Calendar]]:
         token = following
 
 
-def read_events(key: str | None, body: Mapping[str, Any]) -> EventPage:
-    """A page of events.
+def read_events(
+    key: str | None, body: Mapping[str, Any], *, tokens_only: bool = False
+) -> EventPage:
+    """A page of events; with `tokens_only`, of a listing that asked for no events.
 
-    Raises: ProviderProtocolError for an event without an id.
+    Raises: ProviderProtocolError when it is no such page, or has an event without an id.
     """
+    if not tokens_only:
+        _expect_items(body)
     events: dict[str, dict[str, Any]] = {}
-    for raw in items(body.get("items")):
+    for raw in entries(body, "items"):
         event = dict(thing(raw))
         # The same event may come twice in a round; the last one counts.
         events.pop(event_id(event), None)
@@ -137,3 +142,9 @@ def read_events(key: str | None, body: Mapping[str, Any]) -> EventPage:
         updated=text(body.get("updated")),
         zone=text(body.get("timeZone")),
     )
+
+
+def _expect_items(body: Mapping[str, Any]) -> None:
+    # Calendar's listings have the array even when it is empty (providers.md 1, recorded).
+    if "items" not in body:
+        raise ProviderProtocolError("Google answered a calendar listing with another object.")

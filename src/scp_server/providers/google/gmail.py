@@ -6,7 +6,6 @@ restart the page is listed again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,9 +15,10 @@ from scp_server.domain.changes import Change, Followed, Step
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading, Reply
-from scp_server.providers.foreign import items, text, thing, whole
+from scp_server.providers.foreign import text, whole
 from scp_server.providers.google.gmail_filters import MailJudge, Verdict, confirms
 from scp_server.providers.google.gmail_history import FIELDS, Log, Touched, read_log, touched
+from scp_server.providers.google.gmail_listing import LISTING_FIELDS, MessagePage, read_page
 from scp_server.providers.google.shapes_mail import (
     mail_message,
     message_id,
@@ -52,18 +52,6 @@ class HistoryPlace(msgspec.Struct, frozen=True, kw_only=True, tag="gmail-history
     history: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Page:
-    token: str | None
-    ids: tuple[str, ...]
-    next: str | None
-
-    def after(self, message: str | None) -> tuple[str, ...]:
-        """What follows a message; all when it is no longer there."""
-        start = self.ids.index(message) + 1 if message in self.ids else 0
-        return self.ids[start:]
-
-
 class GmailMessages:
     """A connector (ports.connector) of one mailbox under one stream's filters."""
 
@@ -71,8 +59,8 @@ class GmailMessages:
         self._judge = MailJudge(filters)
         self._group = min(GROUP, max_results or GROUP)
         self._trail = Trail()
-        self._early: _Page | None = None
-        self._page: _Page | None = None
+        self._early: MessagePage | None = None
+        self._page: MessagePage | None = None
         self._went_on_at: Position | None = None
         self._log: Log | None = None
         self._followed_to: Position | None = None
@@ -86,7 +74,7 @@ class GmailMessages:
         history = whole(profile.body.get("historyId"))
         if history is None:
             raise ProviderProtocolError("Google's profile of the mailbox has no historyId.")
-        self._early = _read_page(None, listing.body)
+        self._early = read_page(None, listing.body)
         return written(HistoryPlace(history=history))
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
@@ -107,7 +95,7 @@ class GmailMessages:
                 return self._step(changes, onwards)
             place = onwards
 
-    def _begin(self, early: _Page) -> Reading[Step]:
+    def _begin(self, early: MessagePage) -> Reading[Step]:
         """Fetch from the page that came with the bookmark, and list it again beside.
 
         That page may be older than the bookmark: a message that arrived between the two is in
@@ -116,13 +104,13 @@ class GmailMessages:
         group = early.ids[: self._group]
         *replies, listing = yield (*map(_get_ask, group), self._list_ask(None))
         changes = _all_created(group, replies)
-        page = self._note(_read_page(None, listing.body))
+        page = self._note(read_page(None, listing.body))
         rest = tuple(identity for identity in page.ids if identity not in group)
         last = group[-1] if group else None
         if rest == page.after(last):
             return self._step(changes, self._onwards(page, group, rest))
         # Some are new before the group: only this object knows which, so the place is the start.
-        self._page = _Page(token=None, ids=rest, next=page.next)
+        self._page = MessagePage(token=None, ids=rest, next=page.next)
         return self._step(changes, ListingPlace())
 
     def _step(self, changes: tuple[Change, ...], onwards: ListingPlace | None) -> Step:
@@ -130,19 +118,19 @@ class GmailMessages:
         return Step(changes=changes, resume=self._went_on_at)
 
     def _onwards(
-        self, page: _Page, group: Sequence[str], rest: Sequence[str]
+        self, page: MessagePage, group: Sequence[str], rest: Sequence[str]
     ) -> ListingPlace | None:
         if rest:
             return ListingPlace(page=page.token, after=group[-1] if group else None)
         return None if page.next is None else ListingPlace(page=page.next)
 
-    def _page_at(self, token: str | None) -> Reading[_Page]:
+    def _page_at(self, token: str | None) -> Reading[MessagePage]:
         if self._page is not None and self._page.token == token:
             return self._page
         (listing,) = yield (self._list_ask(token),)
-        return self._note(_read_page(token, listing.body))
+        return self._note(read_page(token, listing.body))
 
-    def _note(self, page: _Page) -> _Page:
+    def _note(self, page: MessagePage) -> MessagePage:
         self._trail.page(page.token, page.ids, page.next)
         self._page = page
         return page
@@ -161,7 +149,7 @@ class GmailMessages:
             "/messages",
             *self._judge.listing(),
             ("maxResults", str(PAGE)),
-            ("fields", "nextPageToken,messages/id"),
+            ("fields", LISTING_FIELDS),
             *place,
         )
 
@@ -283,15 +271,6 @@ def _history_ask(start: int, token: str | None) -> Ask:
         ),
         live=True,
     )
-
-
-def _read_page(token: str | None, body: dict[str, Any]) -> _Page:
-    found = [text(thing(entry).get("id")) for entry in items(body.get("messages"))]
-    ids = [identity for identity in found if identity]
-    if len(ids) < len(found):
-        raise ProviderProtocolError("Google listed a message without an id.")
-    following = text(body.get("nextPageToken"))
-    return _Page(token=token, ids=tuple(dict.fromkeys(ids)), next=following or None)
 
 
 def _own(body: dict[str, Any], identity: str) -> dict[str, Any]:

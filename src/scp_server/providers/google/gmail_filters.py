@@ -8,8 +8,9 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from scp_server.ports.connector import Ask
-from scp_server.providers.foreign import items, text, thing, whole
+from scp_server.providers.foreign import whole
 from scp_server.providers.google.gmail_history import Labels, Touched
+from scp_server.providers.google.gmail_listing import LISTING_FIELDS, read_page
 from scp_server.providers.google.shapes_mail import message_header
 from scp_wire.filters import MailFilters
 
@@ -80,7 +81,7 @@ class MailJudge:
                 *self._scope(),
                 ("q", f"{narrow} ({query})" if query else narrow),
                 ("maxResults", "500"),
-                ("fields", "nextPageToken,messages/id"),
+                ("fields", LISTING_FIELDS),
             ),
             live=True,
         )
@@ -95,9 +96,11 @@ def confirms(listing: Mapping[str, Any], message_id: str) -> bool:
     """Whether the answer to a check says that the message is in the listing.
 
     More matches than fit a page leave a doubt: then it counts as in, rather than be lost.
+
+    Raises: ProviderProtocolError when the answer is no listing.
     """
-    found = {text(thing(entry).get("id")) for entry in items(listing.get("messages"))}
-    return message_id in found or text(listing.get("nextPageToken")) is not None
+    page = read_page(None, listing)
+    return message_id in page.ids or page.next is not None
 
 
 def _narrow(body: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import items, text, texts, thing, whole
+from scp_server.providers.foreign import entries, text, texts, thing, whole
 
 KINDS: Final = ("messagesAdded", "messagesDeleted", "labelsAdded", "labelsRemoved")
 FIELDS: Final = (
@@ -86,13 +86,13 @@ def read_log(body: Mapping[str, Any], start: int) -> Log:
     newest = whole(body.get("historyId"))
     if newest is None:
         raise ProviderProtocolError("Google sent a page of history without its historyId.")
-    entries: dict[int, list[Entry]] = {}
-    for record in items(body.get("history")):
-        entries.setdefault(_record_id(thing(record)), []).extend(_entries(thing(record)))
+    found: dict[int, list[Entry]] = {}
+    for record in entries(body, "history"):
+        found.setdefault(_record_id(thing(record)), []).extend(_entries(thing(record)))
     return Log(
         records=[
-            Record(id=identity, entries=tuple(entries[identity]))
-            for identity in sorted(entries)
+            Record(id=identity, entries=tuple(found[identity]))
+            for identity in sorted(found)
             if identity > start
         ],
         more=text(body.get("nextPageToken")) is not None,
@@ -106,17 +106,17 @@ def touched(records: Sequence[Record]) -> list[Touched]:
     for record in records:
         for entry in record.entries:
             seen[entry.message_id] = [*seen.pop(entry.message_id, []), (record.id, entry)]
-    return [_touched(message_id, entries) for message_id, entries in seen.items()]
+    return [_touched(message_id, told) for message_id, told in seen.items()]
 
 
-def _touched(message_id: str, entries: list[tuple[int, Entry]]) -> Touched:
-    kinds = [entry.kind for _, entry in entries]
-    changes = [entry for _, entry in entries if entry.kind != "messagesDeleted"]
-    first = [entries[0][1].before] if kinds[0].startswith("labels") else []
+def _touched(message_id: str, told: list[tuple[int, Entry]]) -> Touched:
+    kinds = [entry.kind for _, entry in told]
+    changes = [entry for _, entry in told if entry.kind != "messagesDeleted"]
+    first = [told[0][1].before] if kinds[0].startswith("labels") else []
     return Touched(
         message_id=message_id,
-        record=entries[-1][0],
-        deleted=_is_deleted(entries),
+        record=told[-1][0],
+        deleted=_is_deleted(told),
         added="messagesAdded" in kinds,
         only_added=set(kinds) == {"messagesAdded"},
         after=changes[-1].after if changes else None,
@@ -124,8 +124,8 @@ def _touched(message_id: str, entries: list[tuple[int, Entry]]) -> Touched:
     )
 
 
-def _is_deleted(entries: list[tuple[int, Entry]]) -> bool:
-    last = {entry.kind: record for record, entry in entries}
+def _is_deleted(told: list[tuple[int, Entry]]) -> bool:
+    last = {entry.kind: record for record, entry in told}
     return last.get("messagesDeleted", -1) >= last.get("messagesAdded", 0)
 
 
@@ -138,7 +138,7 @@ def _record_id(body: Mapping[str, Any]) -> int:
 
 def _entries(body: Mapping[str, Any]) -> Iterator[Entry]:
     for kind in KINDS:
-        for raw in items(body.get(kind)):
+        for raw in entries(body, kind):
             message = thing(thing(raw).get("message"))
             message_id = text(message.get("id"))
             if not message_id:
