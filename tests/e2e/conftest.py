@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.javascript import install
 from support.processes import Child, start_sandbox, start_server
 from support.running import Server, StartSandbox, StartServer
 
@@ -53,7 +54,7 @@ def start(tmp_path: Path, sandbox: Child) -> Iterator[StartServer]:
     def begin(google: Child | None = None, **settings: str) -> Server:
         folder = tmp_path / f"server-{len(servers)}"
         folder.mkdir()
-        child = start_server(folder, google or sandbox, **settings)
+        child = start_server(folder, google or sandbox, environ=None, **settings)
         servers.append(Server(child, folder, google or sandbox, settings))
         return servers[-1]
 
@@ -72,3 +73,9 @@ def server(start: StartServer) -> Server:
 async def session(server: Server) -> str:
     """A session of `server` that the sandbox's first user has consented to."""
     return await server.open_session()
+
+
+@pytest.fixture(scope="session")
+def javascript() -> None:
+    """The JavaScript client's packages are installed."""
+    install()

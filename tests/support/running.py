@@ -1,6 +1,6 @@
 """A running server and sandbox, as the end-to-end tests use them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,7 +54,7 @@ class Server:
     def start_again(self) -> None:
         """Start once more, after `child.stop()` or `child.kill()`: same port, same data."""
         port = {"port": str(URL(self.url).port)}
-        self.child = start_server(self.folder, self.sandbox, **(self.settings | port))
+        self.child = start_server(self.folder, self.sandbox, environ=None, **(self.settings | port))
 
     async def call(
         self, path: str, body: object = None, *, session: str | None = None, method: str = ""
@@ -114,12 +114,3 @@ def message_ids(sandbox: Child, user: str | None = None) -> list[str]:
     """Ids in a mailbox (the first user's by default), in the order in which Gmail lists them."""
     listed = fetch(f"{sandbox.url}/sandbox/users/{user or people(sandbox)[0]}/messages")
     return [message["id"] for message in listed["messages"]]
-
-
-async def lines_of(stream: Any) -> AsyncIterator[str]:  # noqa: ANN401  (a byte stream)
-    """Lines of a process's output, as they come."""
-    rest = b""
-    async for chunk in stream:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.decode()
