@@ -105,6 +105,10 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # the library 
         await super()._handle_eio_connect(eio_sid, environ)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        if reason == self.reason.CLIENT_DISCONNECT:
+            # Engine.IO's CLOSE: a client sends it over polling also when a request failed. Only
+            # Socket.IO's DISCONNECT says goodbye.
+            reason = self.reason.TRANSPORT_CLOSE
         await super()._handle_eio_disconnect(eio_sid, reason)
         line = self._lines.pop(eio_sid, None)
         if line is not None:
