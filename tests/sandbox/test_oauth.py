@@ -14,15 +14,15 @@ from scp_sandbox import SandboxSettings, google_endpoints
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 
-async def test_a_consent_gives_tokens_and_an_id_token_that_verifies(shared: Sandbox) -> None:
-    answer = await shared.redeem(await shared.code(nonce="n-1"))
+async def test_a_consent_gives_tokens_and_an_id_token_that_verifies(sandbox: Sandbox) -> None:
+    answer = await sandbox.redeem(await sandbox.code(nonce="n-1"))
     assert answer.status == 200
     assert answer.json["access_token"].startswith("ya29.")
     assert answer.json["refresh_token"].startswith("1//0e")
     assert answer.json["expires_in"] == 3599
     assert answer.json["token_type"] == "Bearer"
     assert answer.json["scope"].split() == ["openid", EMAIL, GMAIL, CALENDAR]
-    keys = (await shared.call("/oauth2/v3/certs")).json
+    keys = (await sandbox.call("/oauth2/v3/certs")).json
     kid = jwt.get_unverified_header(answer.json["id_token"])["kid"]
     key = next(jwt.PyJWK(k) for k in keys["keys"] if k["kid"] == kid)
     claims = jwt.decode(
@@ -30,7 +30,7 @@ async def test_a_consent_gives_tokens_and_an_id_token_that_verifies(shared: Sand
         key,
         ["RS256"],
         audience="sandbox-client",
-        issuer=google_endpoints(shared.base)["issuer"],
+        issuer=google_endpoints(sandbox.base)["issuer"],
     )
     assert (claims["email"], claims["email_verified"], claims["nonce"]) == (ADA, True, "n-1")
     assert claims["azp"] == "sandbox-client"

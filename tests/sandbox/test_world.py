@@ -11,9 +11,10 @@ from scp_sandbox.google.gmail.payload import View, resource
 from scp_sandbox.world.compose import compose
 from scp_sandbox.world.diary import Diary
 from scp_sandbox.world.mailbox import Mailbox
-from scp_sandbox.world.mime import encoded_word, serialise
+from scp_sandbox.world.mime import encoded_word, serialise, size_of
 from scp_sandbox.world.people import USERS
 from scp_sandbox.world.recipe import Shape
+from scp_sandbox.world.tongues import FOREIGN, Tongue
 from scp_sandbox.world.world import World
 
 
@@ -120,3 +121,16 @@ def test_the_clock_only_goes_forward() -> None:
     assert clock.now() == 1060.0
     with pytest.raises(ValueError, match="forward"):
         clock.advance(-1)
+
+
+def test_a_messages_size_is_known_without_writing_it() -> None:
+    for message in mailbox().newest_first():
+        root = compose(message.recipe)
+        assert size_of(root) == len(serialise(root))
+
+
+@pytest.mark.parametrize("tongue", FOREIGN, ids=lambda t: t.code)
+def test_every_language_can_be_spelled_in_its_old_charsets(tongue: Tongue) -> None:
+    for charset in tongue.charsets:
+        for words in (*tongue.subjects, *tongue.sentences, tongue.greeting, tongue.closing):
+            assert words.encode(charset).decode(charset) == words

@@ -37,10 +37,11 @@ _FILES = (
 )
 
 
-def compose(recipe: Recipe) -> Part:
-    """The whole message."""
+def compose(recipe: Recipe, text: str | None = None) -> Part:
+    """The whole message; `text` is its `plain_text` where that is known already."""
     rng = random.Random(recipe.seed)  # noqa: S311 - a world, not a secret
-    return with_headers(_tree(rng, recipe), _headers(rng, recipe))
+    words = plain_text(recipe) if text is None else text
+    return with_headers(_tree(rng, recipe, words), _headers(rng, recipe))
 
 
 def plain_text(recipe: Recipe) -> str:
@@ -82,8 +83,7 @@ def _headers(rng: random.Random, recipe: Recipe) -> Headers:
     return tuple(headers)
 
 
-def _tree(rng: random.Random, recipe: Recipe) -> Part:
-    text = _letter(random.Random(recipe.seed), recipe)  # noqa: S311
+def _tree(rng: random.Random, recipe: Recipe, text: str) -> Part:
     match recipe.shape:
         case Shape.PLAIN | Shape.LONG_TEXT:
             return _text(recipe, text, "plain")
@@ -123,7 +123,7 @@ def _text(recipe: Recipe, body: str, subtype: str = "plain") -> Part:
 def _transfer(recipe: Recipe, body: str) -> Transfer:
     if recipe.charset == "iso-2022-jp":
         return "7bit"
-    if body.isascii() and all(len(line) < 990 for line in body.split("\n")):
+    if body.isascii() and max(map(len, body.split("\n"))) < 990:
         return "7bit"
     return "quoted-printable" if recipe.seed % 3 else "base64"
 

@@ -29,8 +29,7 @@ _TALK: Weighted = (
     (Shape.ALTERNATIVE, 38),
     (Shape.MIXED, 14),
     (Shape.RELATED, 4),
-    (Shape.NESTED, 3),
-    (Shape.LONG_TEXT, 1),
+    (Shape.NESTED, 4),
 )
 
 GENRES = (
@@ -58,8 +57,7 @@ GENRES = (
         shapes=(
             (Shape.HTML, 60),
             (Shape.ALTERNATIVE, 30),
-            (Shape.RELATED, 8),
-            (Shape.LONG_HTML, 1),
+            (Shape.RELATED, 9),
         ),
         labels=("CATEGORY_PROMOTIONS",),
         mailing=True,
@@ -83,7 +81,7 @@ GENRES = (
         weight=7,
         people=SENDERS[6:7] + COLLEAGUES[:3],
         lengths=(1, 3, 6),
-        shapes=((Shape.PLAIN, 9), (Shape.LONG_TEXT, 1)),
+        shapes=((Shape.PLAIN, 1),),
         labels=("CATEGORY_FORUMS",),
         mailing=True,
     ),

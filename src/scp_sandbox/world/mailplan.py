@@ -150,8 +150,18 @@ def _labels(
 
 def _numbered(rng: random.Random, drafts: list[Message]) -> list[Message]:
     history_id = FIRST_HISTORY_ID
-    numbered = []
+    numbered: list[Message] = []
     for message in sorted(drafts, key=lambda m: m.id):
         history_id += rng.randint(1, 40)
-        numbered.append(replace(message, history_id=history_id))
+        recipe = _stretched(message.recipe, len(numbered))
+        numbered.append(replace(message, history_id=history_id, recipe=recipe))
     return numbered
+
+
+def _stretched(recipe: Recipe, place: int) -> Recipe:
+    """Every so many messages one is very long, so that every world of some size has such."""
+    if place % 97 == 40:
+        return replace(recipe, shape=Shape.LONG_TEXT)
+    if place % 289 == 48:
+        return replace(recipe, shape=Shape.LONG_HTML)
+    return recipe

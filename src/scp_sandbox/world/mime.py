@@ -145,10 +145,28 @@ def _body(part: Part) -> bytes:
 def _transferred(part: Part) -> bytes:
     if part.transfer == "base64":
         encoded = base64.b64encode(part.content)
-        return _CRLF.join(encoded[at : at + 76] for at in range(0, len(encoded), 76))
+        return _CRLF.join([encoded[at : at + 76] for at in range(0, len(encoded), 76)])
     if part.transfer == "quoted-printable":
         return binascii.b2a_qp(part.content, istext=True)
     return part.content
+
+
+def size_of(part: Part) -> int:
+    """How many octets `serialise` gives, without encoding attachments to find out."""
+    headers = sum(len(name) + len(value.encode()) + 4 for name, value in part.headers)
+    return headers + 2 + _body_size(part)
+
+
+def _body_size(part: Part) -> int:
+    if part.mime_type == "message/rfc822":
+        return size_of(part.parts[0])
+    if part.boundary:
+        fence = 2 + len(part.boundary)
+        return sum(fence + 4 + size_of(child) for child in part.parts) + fence + 4
+    if part.transfer == "base64":
+        encoded = (len(part.content) + 2) // 3 * 4
+        return encoded + 2 * max(0, (encoded - 1) // 76)
+    return len(_transferred(part))
 
 
 def find(part: Part, part_id: str) -> Part | None:

@@ -12,19 +12,19 @@ from typing import Any
 
 from scp_sandbox.world.compose import compose, plain_text
 from scp_sandbox.world.message import Message
-from scp_sandbox.world.mime import Part, find, serialise
+from scp_sandbox.world.mime import Part, find, serialise, size_of
 
 SNIPPET_CHARS = 200
 _ATTACHMENT_PREFIX = "ANGjdJ"
 
 
-def minimal(message: Message, size: int) -> dict[str, Any]:
+def minimal(message: Message, size: int, text: str) -> dict[str, Any]:
     """What every format has."""
     return {
         "id": message.id,
         "threadId": message.thread_id,
         "labelIds": list(message.labels),
-        "snippet": snippet(message),
+        "snippet": _snippet(text),
         "sizeEstimate": size,
         "historyId": str(message.history_id),
         "internalDate": str(message.internal_ms),
@@ -33,7 +33,11 @@ def minimal(message: Message, size: int) -> dict[str, Any]:
 
 def snippet(message: Message) -> str:
     """The first words, on one line, with HTML's special signs escaped."""
-    words = " ".join(plain_text(message.recipe)[: SNIPPET_CHARS * 2].split())
+    return _snippet(plain_text(message.recipe))
+
+
+def _snippet(text: str) -> str:
+    words = " ".join(text[: SNIPPET_CHARS * 2].split())
     return html.escape(words[:SNIPPET_CHARS]).replace("&#x27;", "&#39;")
 
 
@@ -47,14 +51,14 @@ class View:
 
 def resource(message: Message, view: View) -> dict[str, Any]:
     """The message in one of the four formats (section 2)."""
-    root = compose(message.recipe)
-    octets = serialise(root)
-    body = minimal(message, len(octets))
+    text = plain_text(message.recipe)
+    root = compose(message.recipe, text)
+    body = minimal(message, size_of(root), text)
     match view.format:
         case "minimal":
             body["payload"] = {"partId": ""}
         case "raw":
-            body["raw"] = base64.urlsafe_b64encode(octets).decode()
+            body["raw"] = base64.urlsafe_b64encode(serialise(root)).decode()
         case "metadata":
             body["payload"] = _metadata(root, view.names)
         case _:

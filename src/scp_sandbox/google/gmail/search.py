@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
 
 from scp_sandbox.google.gmail.query import All, Node, Not, Some, Term, words_of
 from scp_sandbox.world.compose import compose, plain_text
 from scp_sandbox.world.labels import Label
 from scp_sandbox.world.message import Message
-from scp_sandbox.world.mime import Part, serialise
+from scp_sandbox.world.mime import Part, size_of
 from scp_sandbox.world.people import Person
-from scp_sandbox.world.recipe import Shape
+from scp_sandbox.world.recipe import Recipe, Shape
 
 Judge = Callable[[Message], bool]
 
@@ -37,15 +37,35 @@ _STATES = {
 _CATEGORIES = {"primary": "CATEGORY_PERSONAL", "reservations": "", "purchases": ""}
 
 
-@dataclass(frozen=True, slots=True)
 class _Texts:
-    """A message's searchable words: lower case, one space between and around them."""
+    """A message's searchable words: lower case, one space between and around them.
 
-    sender: str
-    to: str
-    cc: str
-    subject: str
-    everywhere: str
+    Each is made when first asked for: most searches need no body.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+
+    @cached_property
+    def sender(self) -> str:
+        return phrase(_named(self._recipe.sender))
+
+    @cached_property
+    def to(self) -> str:
+        return phrase(" ".join(map(_named, self._recipe.to)))
+
+    @cached_property
+    def cc(self) -> str:
+        return phrase(" ".join(map(_named, self._recipe.cc)))
+
+    @cached_property
+    def subject(self) -> str:
+        return phrase(self._recipe.subject)
+
+    @cached_property
+    def everywhere(self) -> str:
+        body = phrase(plain_text(self._recipe)[:SEARCHED_CHARS])
+        return "|".join((self.subject, self.sender, self.to, self.cc, body))
 
 
 class Searcher:
@@ -160,13 +180,13 @@ class Searcher:
     def _size(self, message: Message) -> int:
         known = self._sizes.get(message.id)
         if known is None:
-            known = self._sizes[message.id] = len(serialise(compose(message.recipe)))
+            known = self._sizes[message.id] = size_of(compose(message.recipe))
         return known
 
     def _texts_of(self, message: Message) -> _Texts:
         known = self._texts.get(message.id)
         if known is None:
-            known = self._texts[message.id] = _texts(message)
+            known = self._texts[message.id] = _Texts(message.recipe)
         return known
 
 
@@ -182,16 +202,6 @@ def phrase(text: str) -> str:
     """`text` as words in a row, each with a space on both sides."""
     spaced = _UNSPACED.sub(r" \1 ", text.lower())
     return f" {' '.join(_WORDS.findall(spaced))} "
-
-
-def _texts(message: Message) -> _Texts:
-    recipe = message.recipe
-    sender = phrase(_named(recipe.sender))
-    to = phrase(" ".join(map(_named, recipe.to)))
-    cc = phrase(" ".join(map(_named, recipe.cc)))
-    subject = phrase(recipe.subject)
-    body = phrase(plain_text(recipe)[:SEARCHED_CHARS])
-    return _Texts(sender, to, cc, subject, f"{subject}|{sender}|{to}|{cc}|{body}")
 
 
 def _named(person: Person) -> str:
