@@ -46,6 +46,11 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.envelope) + len(self.body)
 
 
+def spelled(text: str) -> bytes:
+    """A JSON string."""
+    return _ENCODER.encode(text)
+
+
 def encode_body(data: EventData) -> bytes:
     """Spell the `data` of an event."""
     return _ENCODER.encode(data)

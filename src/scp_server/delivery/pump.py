@@ -124,25 +124,42 @@ async def pump(reader: Reader, wire: Wire, consumer: Consumer, outlet: Outlet) -
         for notice in taken.notices:
             await wire.send(encode.event(notice, shown), None)
         for frame in frames(taken.entries, batch=batch):
-            warning = await _keep_pace(consumer, outlet)
-            if reader.epoch != epoch:
+            warning = await _keep_pace(reader, wire, consumer, outlet)
+            if reader.epoch != epoch or reader.closed:
                 # Wound back meanwhile: the new epoch brings these again.
                 break
-            await outlet.audit.record(*_audited(frame, consumer, outlet.clock.now()))
-            await wire.send(frame.event(shown), EventRef(epoch, frame.n))
-            reader.written(frame.entries)
-            outlet.meter.delivered(events=1, items=frame.items)
+            due = reader.still_due(frame.entries)
+            if due:
+                await _deliver(Frame(due), EventRef(epoch, due[-1].n), wire, consumer, outlet)
+                reader.written(due, epoch)
             if warning is not None:
                 await wire.send(encode.event(_notice(warning, consumer, outlet), shown), None)
 
 
-async def _keep_pace(consumer: Consumer, outlet: Outlet) -> RateLimitData | None:
-    """Wait for the events-per-minute limit; the warning that is due, if one is."""
+async def _deliver(
+    frame: Frame, ref: EventRef, wire: Wire, consumer: Consumer, outlet: Outlet
+) -> None:
+    await outlet.audit.record(*_audited(frame, consumer, outlet.clock.now()))
+    await wire.send(frame.event(consumer.session_id.reveal()), ref)
+
+
+async def _keep_pace(
+    reader: Reader, wire: Wire, consumer: Consumer, outlet: Outlet
+) -> RateLimitData | None:
+    """Wait for the events-per-minute limit; the warning that is due, if one is.
+
+    Notices do not count and do not wait.
+    """
     while True:
+        for notice in reader.notices():
+            await wire.send(encode.event(notice, consumer.session_id.reveal()), None)
+        if reader.closed:
+            return None
         verdict = await outlet.limits.stream_events(consumer.connection)
         if verdict.allowed:
             return outlet.limits.warning(verdict)
-        await anyio.sleep(verdict.reset_in)
+        with anyio.move_on_after(verdict.reset_in):
+            await reader.disturbed()
 
 
 def _notice(data: RateLimitData, consumer: Consumer, outlet: Outlet) -> Encoded:

@@ -19,19 +19,26 @@ class Arrival:
     """Cursors by stream id; they go before the place."""
     wanted: Subscription | None = None
     """None takes over the seat's subscription, or everything."""
+    floors: Mapping[str, int] | None = None
+    """Of a seat: up to where streams were proven when it was first taken."""
 
 
-def seated(arrival: Arrival, seat: Seat | None) -> Arrival:
+def seated(arrival: Arrival, seat: Seat | None, epoch: str) -> Arrival:
     """The arrival with what its seat remembers.
 
-    The place is the seat's, unless the consumer names one that is newer or of another epoch.
+    The place is the seat's, unless the consumer names one that is newer. Of two epochs the one
+    that lasts is the newer; of two that are over nobody knows, and the consumer should.
     """
     if seat is None:
         return arrival
+    wanted = arrival.wanted or seat.subscription
     named = arrival.place
-    newer = named is not None and (named.epoch != seat.place.epoch or named.n > seat.place.n)
-    return replace(
-        arrival,
-        place=named if newer else seat.place,
-        wanted=arrival.wanted or seat.subscription,
-    )
+    if named is not None and _is_newer(named, seat.place, epoch):
+        return replace(arrival, wanted=wanted)
+    return replace(arrival, place=seat.place, floors=seat.floors, wanted=wanted)
+
+
+def _is_newer(named: EventRef, place: EventRef, epoch: str) -> bool:
+    if named.epoch == place.epoch:
+        return named.n > place.n
+    return place.epoch != epoch

@@ -1,20 +1,26 @@
 """Courses: the tasks that carry streams from their launch to their recorded end."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from scp_server.domain.errors import ScpError, StorageUnavailable
-from scp_server.domain.event_ref import EventRef
+from scp_server.domain.errors import ScpError, ShuttingDown, StorageUnavailable
 from scp_server.domain.secrets import short_stream
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import LedgerRow, Reason, Stream, StreamState
 from scp_server.engine.cursors import Cursors
-from scp_server.engine.live import SAVE_AGAIN_AFTER, Leaving, LiveSession, Running, Saver
+from scp_server.engine.live import (
+    SAVE_AGAIN_AFTER,
+    Leaving,
+    LiveSession,
+    LiveSessions,
+    Running,
+    Saver,
+)
 from scp_server.engine.runner import Progress, Runner, StreamFailed, Surroundings
 from scp_server.engine.signal import Signal
 from scp_server.engine.window import Draft
@@ -62,44 +68,92 @@ class Ending:
 class Courses:
     """Launches streams into a task group and sees each of them to its end."""
 
-    def __init__(
-        self,
-        machinery: Machinery,
-        cursors: Cursors,
-        tasks: TaskGroup,
-        forget: Callable[[LiveSession], None],
-    ) -> None:
+    def __init__(self, machinery: Machinery, cursors: Cursors, sessions: LiveSessions) -> None:
         self._machinery = machinery
         self._cursors = cursors
-        self._tasks = tasks
-        self._forget = forget
+        self._sessions = sessions
+        self.tasks: TaskGroup | None = None
+        """Where streams run; none before the server runs."""
 
     async def launch(
-        self, live: LiveSession, session: Session, stream: Stream, row: LedgerRow
+        self, live: LiveSession, session: Session, stream: Stream, row: LedgerRow, *, fresh: bool
     ) -> Running:
-        """Run a stream on from a place of its ledger.
+        """Run a stream on from a place of its ledger. The caller holds the session's lock.
 
         The place is written down under the new epoch first, so that a consumer that names any
         event of this epoch can be wound back at least to its beginning.
 
-        Raises: StorageUnavailable.
+        Raises: ShuttingDown, StorageUnavailable.
         """
-        base = LedgerRow(
-            epoch=live.window.epoch, n=live.window.head, place=row.place, items=row.items
-        )
+        if self.tasks is None:
+            raise ShuttingDown("The server is not running. Try again in a few seconds.")
+        base = replace(row, epoch=live.window.epoch, n=live.window.head)
         machinery = self._machinery
         await machinery.streams.save(stream.stream_id, base, now=machinery.clock.now())
-        saver = Saver(machinery.streams, machinery.clock, stream.stream_id, base)
-        running = self._assemble(live, session, stream, saver, row)
-        live.running[stream.stream_id] = running
-        self._tasks.start_soon(self._course, live, running)
+        running = self._assemble(live, session, stream, base)
+        running.beginning, running.fresh = row, fresh
+        self._start(self.tasks, live, running)
         return running
 
+    async def wind_back(
+        self, live: LiveSession, session: Session, rows: Mapping[str, LedgerRow]
+    ) -> None:
+        """Begin a new epoch: every stream of the session goes on from a place it had before.
+
+        Streams not in `rows` go on from what was proven last. The caller holds the session's lock.
+
+        Raises: StorageUnavailable; then everything is as it was.
+        """
+        if self.tasks is None:
+            raise ShuttingDown("The server is not running. Try again in a few seconds.")
+        with anyio.CancelScope(shield=True):
+            epoch = self._sessions.new_epoch()
+            runs = list(live.running.values())
+            await self._note_places(runs, rows, epoch)
+            for run in runs:
+                await run.leave(Leaving.REWOUND)
+            live.window.rewind(epoch)
+            for before in runs:
+                if not before.over:
+                    row = rows.get(before.stream.stream_id, before.saver.newest)
+                    self._start(self.tasks, live, self._gone_back(live, session, before, row))
+
+    async def _note_places(
+        self, runs: Sequence[Running], rows: Mapping[str, LedgerRow], epoch: str
+    ) -> None:
+        machinery = self._machinery
+        try:
+            for run in runs:
+                # What is proven from here on belongs to the epoch that ends: were it written after
+                # the place that is gone back to, a crash would skip what lies between.
+                await run.saver.hold()
+                row = rows.get(run.stream.stream_id, run.saver.newest)
+                base = replace(row, epoch=epoch, n=0)
+                await machinery.streams.save(run.stream.stream_id, base, now=machinery.clock.now())
+        except StorageUnavailable:
+            for run in runs:
+                run.saver.go_on()
+            raise
+
+    def _gone_back(
+        self, live: LiveSession, session: Session, before: Running, row: LedgerRow
+    ) -> Running:
+        base = replace(row, epoch=live.window.epoch, n=0)
+        running = self._assemble(live, session, before.stream, base)
+        running.beginning = row
+        running.share.items_written = max(row.items, before.share.items_written)
+        return running
+
+    def _start(self, tasks: TaskGroup, live: LiveSession, running: Running) -> None:
+        live.running[running.stream.stream_id] = running
+        tasks.start_soon(self._course, live, running)
+
     def _assemble(
-        self, live: LiveSession, session: Session, stream: Stream, saver: Saver, row: LedgerRow
+        self, live: LiveSession, session: Session, stream: Stream, base: LedgerRow
     ) -> Running:
         machinery, config = self._machinery, stream.config
-        share = live.window.open(stream, saver.offer, row.items)
+        saver = Saver(machinery.streams, machinery.clock, stream.stream_id, base)
+        share = live.window.open(stream, saver.offer, base.items)
         consented = Signal()
         around = Surroundings(
             window=live.window,
@@ -113,7 +167,7 @@ class Courses:
         )
         progress = Progress(last_activity=machinery.clock.now())
         runner = Runner(
-            stream=stream, around=around, progress=progress, place=row.place, items=row.items
+            stream=stream, around=around, progress=progress, place=base.place, items=base.items
         )
         return Running(
             stream=stream,
@@ -121,7 +175,8 @@ class Courses:
             progress=progress,
             share=share,
             saver=saver,
-            base=EventRef(row.epoch, row.n),
+            beginning=base,
+            fresh=False,
             consented=consented,
         )
 
@@ -135,9 +190,9 @@ class Courses:
             await self._conclude(live, running, ending)
         if ending is not None:
             with anyio.move_on_after(LINGER_SECONDS):
-                await self._last_words_heard(live, running)
+                await self._last_words_heard(live, running, ending)
             live.window.close(running.share)
-            self._forget(live)
+            self._sessions.forget(live)
 
     async def _run(self, running: Running) -> Ending:
         async with anyio.create_task_group() as tasks:
@@ -182,12 +237,12 @@ class Courses:
     async def _conclude(self, live: LiveSession, running: Running, ending: Ending | None) -> None:
         """Record the end, then let go of whoever waits for it."""
         try:
-            await self._patiently_save(running)
             if ending is not None:
+                running.over = True
                 if ending.state is StreamState.STOPPED:
                     live.window.drop(running.share)
                 self._say_last_words(live, running, ending)
-                await self._record(running, ending)
+            await self._record_patiently(running, ending)
         except StorageUnavailable:
             # The stream stays active in the database and is resumed at the next start.
             _LOG.error("stream_end_not_recorded", stream=short_stream(running.stream.stream_id))
@@ -195,12 +250,21 @@ class Courses:
             live.running.pop(running.stream.stream_id, None)
             running.ended.set()
 
-    async def _patiently_save(self, running: Running) -> None:
-        try:
-            await running.saver.flush()
-        except StorageUnavailable:
-            await anyio.sleep(SAVE_AGAIN_AFTER)
-            await running.saver.flush()
+    async def _record_patiently(self, running: Running, ending: Ending | None) -> None:
+        """Try until it is recorded; twice only when somebody waits for it."""
+        attempt = 1
+        while True:
+            try:
+                await running.saver.flush()
+                if ending is not None:
+                    await self._record(running, ending)
+            except StorageUnavailable:
+                if running.leaving is not None and attempt > 1:
+                    raise
+                attempt += 1
+                await anyio.sleep(SAVE_AGAIN_AFTER)
+            else:
+                return
 
     def _say_last_words(self, live: LiveSession, running: Running, ending: Ending) -> None:
         if ending.event_type is None or ending.data is None:
@@ -235,12 +299,23 @@ class Courses:
         )
         await machinery.audit.record(entry)
 
-    async def _last_words_heard(self, live: LiveSession, running: Running) -> None:
-        share = running.share
-        while live.window.shares.get(share.stream_id) is share and not share.all_proven:
-            if not live.window.wanted(share):
-                return
-            await share.changed.wait()
+    async def _last_words_heard(self, live: LiveSession, running: Running, ending: Ending) -> None:
+        while self._somebody_listens(live, running, ending):
+            await running.share.changed.wait()
+            if live.window.shares.get(running.stream.stream_id) is not running.share:
+                # The session was wound back, and the new epoch began without them.
+                before = running.share.items_written
+                running.share = live.window.open(running.stream, running.saver.offer, before)
+                self._say_last_words(live, running, ending)
+
+    def _somebody_listens(self, live: LiveSession, running: Running, ending: Ending) -> bool:
+        """Whether anyone may still come for what is left of a stream."""
+        if not live.seats.empty:
+            return True
+        if running.share.all_proven:
+            return False
+        # A failure waits for its first consumer: nobody asked for it.
+        return ending.state is StreamState.FAILED or live.window.wanted(running.share)
 
 
 def _failed(fault: Exception) -> Ending:

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.event_ref import EventRef
-from scp_server.domain.streams import LedgerRow
+from scp_server.domain.streams import LedgerRow, Place
 from scp_server.engine.arrivals import Arrival
 from scp_server.engine.cursors import Cursors, refused
 from scp_server.engine.live import LiveSession, Running
 from scp_server.engine.readers import Subscription
 from scp_server.ports.streams import StreamStore
 from scp_wire.events import GapData
+
+ALL_AGAIN: Final = LedgerRow(epoch="", n=0, place=Place(recovering=True), items=0)
+"""Where a stream goes back to when no place of it is old enough; `stream_resumed` tells the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,88 +24,118 @@ class Start:
 
     after: int | None
     """The event of the (new) epoch to begin after; None: at what nobody has proven yet."""
+    floors: Mapping[str, int] | None = None
+    """By stream id: up to where nothing is needed although it lies after `after`."""
     rows: Mapping[str, LedgerRow] | None = None
     """Places to wind streams back to first, by stream id; None when the window reaches."""
     gaps: tuple[GapData, ...] = ()
-    """What cannot be given again."""
+    """What must be told before anything else."""
 
 
-async def find_start(
-    live: LiveSession,
-    streams: StreamStore,
-    cursors: Cursors,
-    wanted: Subscription,
-    arrival: Arrival,
-) -> Start:
-    """Decide where a consumer begins.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """One consumer that comes to one session."""
 
-    Raises: InvalidRequest for a place that was never given out; CursorInvalid.
-    """
-    window = live.window
-    if arrival.cursors:
-        return await _from_cursors(live, streams, cursors, arrival.cursors)
-    place = arrival.place
-    if place is None:
-        return Start(after=None)
-    if place.epoch == window.epoch:
-        if place.n > window.head:
+    live: LiveSession
+    streams: StreamStore
+    wanted: Subscription
+    arrival: Arrival
+
+    async def start(self, cursors: Cursors) -> Start:
+        """Decide where the consumer begins.
+
+        Raises: InvalidRequest for a place that was never given out; CursorInvalid.
+        """
+        place, window = self.arrival.place, self.live.window
+        if place is not None and place.epoch == window.epoch and place.n > window.head:
             raise InvalidRequest(
                 "last_event_id names an event that was never sent. Leave it out to go on at the "
                 "last place that is known.",
                 field="last_event_id",
             )
-        if window.reaches(wanted, place.n):
-            return Start(after=place.n)
-    return await _from_ledger(live, streams, wanted, place)
+        if self.arrival.cursors:
+            return await self._from_cursors(cursors, self.arrival.cursors)
+        if place is None:
+            return Start(after=None)
+        floors = self.arrival.floors
+        if place.epoch == window.epoch and window.reaches(self.wanted, place.n, floors):
+            return Start(after=place.n, floors=floors)
+        return await self._from_ledger(place)
 
-
-async def _from_ledger(
-    live: LiveSession, streams: StreamStore, wanted: Subscription, place: EventRef
-) -> Start:
-    rows: dict[str, LedgerRow] = {}
-    gaps: list[GapData] = []
-    at_base = True
-    for running in live.running.values():
-        if not wanted.wants(running.stream.config.stream_type):
-            continue
-        row = await streams.place_at(running.stream.stream_id, place.epoch, place.n)
-        if row is None:
-            if not _began_after(running, place):
-                gaps.append(_gap(running, place))
-            continue
-        rows[running.stream.stream_id] = row
-        at_base = at_base and EventRef(row.epoch, row.n) == running.base
-    if (at_base and live.window.reaches(wanted, 0)) or not rows:
-        return Start(
-            after=0 if at_base and live.window.reaches(wanted, 0) else None, gaps=tuple(gaps)
+    async def _from_ledger(self, place: EventRef) -> Start:
+        rows, gaps = await self._rows_at(place, skip=frozenset())
+        at_beginning = all(
+            _is_beginning(row, self.live.running[stream_id]) for stream_id, row in rows.items()
         )
-    return Start(after=0, rows=rows, gaps=tuple(gaps))
+        if at_beginning and self.live.window.reaches(self.wanted, 0):
+            return Start(after=0, gaps=gaps)
+        if not rows:
+            return Start(after=None, gaps=gaps)
+        return Start(after=0, rows=rows, gaps=gaps)
+
+    async def _from_cursors(self, cursors: Cursors, given: Mapping[str, str]) -> Start:
+        rows: dict[str, LedgerRow] = {}
+        for stream_id, cursor in given.items():
+            ref = cursors.place_of(cursor, self.live.session_pk, stream_id)
+            row = await self.streams.place_at(stream_id, ref.epoch, ref.n)
+            if row is None:
+                raise refused()
+            if stream_id in self.live.running:
+                rows[stream_id] = row
+        place = self.arrival.place
+        gaps: tuple[GapData, ...] = ()
+        if place is not None:
+            others, gaps = await self._rows_at(place, skip=frozenset(given))
+            rows |= others
+        return Start(after=0, rows=rows, gaps=gaps) if rows else Start(after=None, gaps=gaps)
+
+    async def _rows_at(
+        self, place: EventRef, skip: frozenset[str]
+    ) -> tuple[dict[str, LedgerRow], tuple[GapData, ...]]:
+        """The places that lie at or before an event, of the streams that are wanted."""
+        rows: dict[str, LedgerRow] = {}
+        gaps: list[GapData] = []
+        for stream_id, running in list(self.live.running.items()):
+            wants = self.wanted.wants(running.stream.config.stream_type)
+            if not wants or stream_id in skip:
+                continue
+            n = max(place.n, (self.arrival.floors or {}).get(stream_id, 0))
+            row = await self.streams.place_at(stream_id, place.epoch, n)
+            if row is None and not running.fresh:
+                row = ALL_AGAIN
+                complete = running.stream.config.max_results is None
+                gaps.append(_gap(stream_id, place, reread=True, complete=complete))
+            # A stream that began after that place: all of it is still to come.
+            rows[stream_id] = row or running.beginning
+        gaps += self._over(place, winding=bool(rows))
+        return {k: row for k, row in rows.items() if k in self.live.running}, tuple(gaps)
+
+    def _over(self, place: EventRef, *, winding: bool) -> list[GapData]:
+        """Gaps of streams that have ended: what is not in the window will not be read again."""
+        window = self.live.window
+        return [
+            _gap(share.stream_id, place, reread=False, complete=False)
+            for share in window.shares.values()
+            if share.stream_id not in self.live.running
+            and self.wanted.wants(share.stream_type)
+            and not (
+                place.epoch == window.epoch
+                and share.keeps_after(place.n)
+                and not (winding and share.last_n > place.n)
+            )
+        ]
 
 
-def _began_after(running: Running, place: EventRef) -> bool:
-    """Whether the stream's very first event is still to come for somebody standing at `place`."""
-    return running.base.epoch == "" and running.share.evicted_n == running.share.first_n
+def _is_beginning(row: LedgerRow, running: Running) -> bool:
+    """Whether a stream's run began at that row, so that all that follows it was in the window."""
+    return (row.epoch, row.n) == (running.beginning.epoch, running.beginning.n)
 
 
-async def _from_cursors(
-    live: LiveSession, streams: StreamStore, cursors: Cursors, given: Mapping[str, str]
-) -> Start:
-    rows: dict[str, LedgerRow] = {}
-    for stream_id, cursor in given.items():
-        ref = cursors.place_of(cursor, live.session_pk, stream_id)
-        row = await streams.place_at(stream_id, ref.epoch, ref.n)
-        if row is None:
-            raise refused()
-        if stream_id in live.running:
-            rows[stream_id] = row
-    return Start(after=0, rows=rows) if rows else Start(after=None)
-
-
-def _gap(running: Running, place: EventRef) -> GapData:
+def _gap(stream_id: str, place: EventRef, *, reread: bool, complete: bool) -> GapData:
     return GapData(
-        stream_id=running.stream.stream_id,
+        stream_id=stream_id,
         reason="window",
         after_event_id=str(place),
-        reread=False,
-        complete_listing=False,
+        reread=reread,
+        complete_listing=complete,
     )

@@ -1,5 +1,7 @@
 """What is alive of a session: its window, its seats, and the streams that run."""
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
@@ -13,9 +15,12 @@ from scp_server.engine.runner import Progress, Runner
 from scp_server.engine.seats import Seats
 from scp_server.engine.signal import Signal
 from scp_server.engine.views import StreamView
-from scp_server.engine.window import Mark, Share, Window
+from scp_server.engine.window import Mark, Share, ShareLimits, Window
+from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.streams import StreamStore
+from scp_wire.encode import Encoded, Envelope, encode, encode_body
+from scp_wire.events import EventData, EventType
 from scp_wire.stream_types import Provider
 
 SAVE_AGAIN_AFTER: Final = 1.0
@@ -39,45 +44,60 @@ class Saver:
         self._streams = streams
         self._clock = clock
         self._stream_id = stream_id
-        self._epoch = base.epoch
-        self._offered: Mark | None = None
+        self._unsaved = False
+        self._held = False
         self._signal = Signal()
+        self._writing = anyio.Lock()
+        self.newest = base
+        """The newest place that was proven, saved or not."""
         self.saved = EventRef(base.epoch, base.n)
         """The newest place that is in the database."""
 
     def offer(self, mark: Mark) -> None:
         """A place has been proven; only the newest one matters."""
-        self._offered = mark
+        self.newest = LedgerRow(
+            epoch=self.newest.epoch, n=mark.n, place=mark.place, items=mark.items
+        )
+        self._unsaved = True
         self._signal.fire()
 
     async def run(self) -> None:
         """Save what is offered, for ever."""
         while True:
-            if self._offered is None:
-                await self._signal.wait()
-            else:
+            if self._unsaved and not self._held:
                 await self._save_patiently()
+            else:
+                await self._signal.wait()
 
     async def flush(self) -> None:
-        """Save what is still offered.
+        """Save what is still offered, unless held.
 
         Raises: StorageUnavailable.
         """
-        if self._offered is not None:
-            await self._save(self._offered)
+        if not self._unsaved or self._held:
+            return
+        async with self._writing:
+            row = self.newest
+            await self._streams.save(self._stream_id, row, now=self._clock.now())
+            self.saved = EventRef(row.epoch, row.n)
+            self._unsaved = self.newest is not row
+
+    async def hold(self) -> None:
+        """Write nothing more; returns when nothing is being written."""
+        self._held = True
+        async with self._writing:
+            pass
+
+    def go_on(self) -> None:
+        """Write again."""
+        self._held = False
+        self._signal.fire()
 
     async def _save_patiently(self) -> None:
         try:
             await self.flush()
         except StorageUnavailable:
             await anyio.sleep(SAVE_AGAIN_AFTER)
-
-    async def _save(self, mark: Mark) -> None:
-        row = LedgerRow(epoch=self._epoch, n=mark.n, place=mark.place, items=mark.items)
-        await self._streams.save(self._stream_id, row, now=self._clock.now())
-        self.saved = EventRef(self._epoch, mark.n)
-        if self._offered is mark:
-            self._offered = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,12 +109,16 @@ class Running:
     progress: Progress
     share: Share
     saver: Saver
-    base: EventRef
+    beginning: LedgerRow
     """The ledger row this run began from, in the numbering of its own epoch."""
+    fresh: bool
+    """Whether the stream's whole life is this run."""
     consented: Signal
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     leaving: Leaving | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
+    over: bool = False
+    """Whether the stream itself has come to its end, not just this run."""
 
     def view(self, *, wanted: bool, now: float, cursor: str) -> StreamView:
         """The stream as it is right now; `wanted`: whether any consumer takes it."""
@@ -140,5 +164,65 @@ class LiveSession:
 
     @property
     def deserted(self) -> bool:
-        """Whether nothing runs and nobody is here."""
-        return not self.running and not self.window.readers and not self.window.shares
+        """Whether nothing runs, nobody is here, is coming or is expected back."""
+        return not (
+            self.running
+            or self.window.readers
+            or self.window.shares
+            or self.lock.locked()
+            or not self.seats.empty
+        )
+
+    def notice(self, event_type: EventType, data: EventData, now: float) -> Encoded:
+        """An event outside the order of events. `now` in epoch seconds."""
+        envelope = Envelope(provider=self.provider, timestamp=now)
+        return encode(event_type, envelope, encode_body(data))
+
+    def tell(self, event_type: EventType, data: EventData, now: float) -> None:
+        """Tell all consumers something outside the order of events."""
+        notice = self.notice(event_type, data, now)
+        for reader in self.window.readers:
+            reader.notify(notice)
+
+
+class LiveSessions:
+    """The sessions that are alive in this process."""
+
+    def __init__(
+        self, clock: Clock, chance: Chance, *, share: ShareLimits, seat_seconds: float
+    ) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._share = share
+        self._seat_seconds = seat_seconds
+        self._sessions: dict[int, LiveSession] = {}
+
+    def __iter__(self) -> Iterator[LiveSession]:
+        return iter(tuple(self._sessions.values()))
+
+    def get(self, session_pk: int) -> LiveSession | None:
+        """The session, if anything of it is alive."""
+        return self._sessions.get(session_pk)
+
+    def open(self, session_pk: int, provider: Provider) -> LiveSession:
+        """The session, brought to life if need be. Take its lock before anything is awaited."""
+        live = self._sessions.get(session_pk)
+        if live is None:
+            live = LiveSession(
+                session_pk=session_pk,
+                window=Window(provider, self.new_epoch(), self._share),
+                seats=Seats(self._seat_seconds),
+                provider=provider,
+            )
+            self._sessions[session_pk] = live
+        return live
+
+    def new_epoch(self) -> str:
+        """A name for a numbering that begins again."""
+        return hashlib.sha256(self._chance.token(128).encode()).hexdigest()[:12]
+
+    def forget(self, live: LiveSession) -> None:
+        """Let go of a session in which nothing is left."""
+        live.seats.clear_cold(now=self._clock.monotonic())
+        if live.deserted and self._sessions.get(live.session_pk) is live:
+            del self._sessions[live.session_pk]

@@ -65,6 +65,7 @@ class Entries(Protocol):
     head: int
 
     def after(self, n: int) -> Iterator[Entry]: ...
+    def keeps(self, entry: Entry) -> bool: ...
     def written(self, entries: Sequence[Entry]) -> None: ...
     def settle(self) -> None: ...
     def detach(self, reader: "Reader") -> None: ...
@@ -78,9 +79,11 @@ class Reader:
         self._wake = Signal()
         self._notices: deque[Encoded] = deque(maxlen=MAX_NOTICES)
         self._closed: str | None = None
-        self._floors: Mapping[str, int] = {}
+        self.floors: Mapping[str, int] = {}
+        """By stream id: up to where events are not due, having been proven before it came."""
         self.subscription = subscription
         self.taken = 0
+        self.written_n = 0
         self.proven_n = 0
 
     @property
@@ -94,9 +97,14 @@ class Reader:
         return EventRef(self._window.epoch, self.proven_n)
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing is owed to this reader."""
-        return self.taken >= self._window.head and not self._notices
+    def written_ref(self) -> EventRef:
+        """The last place that was written to the wire."""
+        return EventRef(self._window.epoch, self.written_n)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is to end: nothing more is to be written but notices."""
+        return self._closed is not None
 
     def wants(self, stream_type: StreamType) -> bool:
         """Whether it takes that type's items."""
@@ -104,9 +112,8 @@ class Reader:
 
     def start(self, after: int, floors: Mapping[str, int]) -> None:
         """Stand after event `after`; of the streams in `floors`, take only what lies above."""
-        self.taken = after
-        self.proven_n = after
-        self._floors = floors
+        self.taken = self.written_n = self.proven_n = after
+        self.floors = floors
         self._wake.fire()
 
     def subscribe(self, subscription: Subscription) -> None:
@@ -135,15 +142,29 @@ class Reader:
         Raises: ReaderClosed.
         """
         while True:
-            if self._notices or self._closed is not None:
-                notices = tuple(self._notices)
-                self._notices.clear()
-                if not notices:
-                    raise ReaderClosed(self._closed or "")
+            notices = self.notices()
+            if notices:
                 return Taken(notices, ())
+            if self._closed is not None:
+                raise ReaderClosed(self._closed)
             entries = self._next(limit)
             if entries:
                 return Taken((), entries)
+            await self._wake.wait()
+
+    def notices(self) -> tuple[Encoded, ...]:
+        """The notices that wait; they go ahead of entries that were taken and not yet written."""
+        notices = tuple(self._notices)
+        self._notices.clear()
+        return notices
+
+    def still_due(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Of entries that were taken, those still to be written: not what was dropped meanwhile."""
+        return tuple(e for e in entries if self._window.keeps(e) and self._is_due(e))
+
+    async def disturbed(self) -> None:
+        """Wait until there are notices, or an end."""
+        while not self._notices and self._closed is None:
             await self._wake.wait()
 
     def _next(self, limit: int) -> tuple[Entry, ...]:
@@ -158,12 +179,23 @@ class Reader:
         return tuple(chosen)
 
     def _is_due(self, entry: Entry) -> bool:
-        if entry.n <= self._floors.get(entry.stream_id, 0):
+        if entry.n <= self.floors.get(entry.stream_id, 0):
             return False
         return entry.ordinal is None or self.wants(entry.stream_type)
 
-    def written(self, entries: Sequence[Entry]) -> None:
-        """These were written to the wire."""
+    def holds(self, entry: Entry) -> bool:
+        """Whether an entry must stay for it: due, and not proven to have arrived.
+
+        Control events of streams it does not want are its own matter once it has taken them: it
+        may never prove a place that far.
+        """
+        reached = self.proven_n if self.wants(entry.stream_type) else self.taken
+        return entry.n > reached and self._is_due(entry)
+
+    def written(self, entries: Sequence[Entry], epoch: str) -> None:
+        """These, taken in that epoch, were written to the wire."""
+        if epoch == self._window.epoch:
+            self.written_n = entries[-1].n
         self._window.written(entries)
 
     def proven(self, ref: EventRef) -> None:

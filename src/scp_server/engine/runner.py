@@ -4,6 +4,7 @@ Two tasks, so that the next step is read while the last one is delivered: `_read
 and decides, `_emit` puts what was decided into the window, which holds it back when it is full.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -40,9 +41,12 @@ from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.connector import Connector
 from scp_server.ports.link import Link
+from scp_wire.codes import ErrorCode
 from scp_wire.encode import encode_body
 from scp_wire.events import EventData, EventType, GapData, Origin, StreamData, StreamErrorData
 
+COMPLETED: Final = Announce(Announcement.COMPLETED)
+GAP: Final = Announce(Announcement.GAP)
 LOOK_FOR_CONSENT: Final = 60.0
 """Seconds after which a waiting stream looks for a renewed consent by itself: it costs no call."""
 
@@ -56,6 +60,8 @@ class Progress:
     last_checked_at: float | None = None
     next_check_at: float | None = None
     last_activity: float = 0.0
+    delivering_since: float | None = None
+    """When all had been read and only proof was missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,8 @@ class Parcel:
 
     commands: tuple[Command, ...]
     place: Place
+    retry_at: float | None = None
+    """When the provider is asked again, after a failure. Epoch seconds."""
 
 
 class StreamFailed(Exception):
@@ -101,10 +109,17 @@ class Runner:
     """Items of the stream emitted so far, over all epochs."""
     _pace: SlidingLog = field(init=False)
     _in_batch: int = field(init=False, default=0)
-    _followed_at: float = field(init=False, default=0.0)
+    _followed_at: float = field(init=False, default=-math.inf)
     _interval: float = field(init=False, default=cadence.QUICK)
     _attempt: int = field(init=False, default=0)
+    _faults: int = field(init=False, default=0)
+    _renewals: int = field(init=False, default=0)
+    """The consents given when the provider was last asked: a later one is worth another try."""
+    _losses: int = field(init=False, default=0)
+    """Positions lost since one was last good to follow from."""
     _read_in_epoch: int = field(init=False, default=0)
+    _told: ErrorCode | None = field(init=False, default=None)
+    """The trouble that consumers know of."""
 
     def __post_init__(self) -> None:
         """Set up what follows from the configuration."""
@@ -121,10 +136,11 @@ class Runner:
         if self.place == Place():
             await self._announce(EventType.STREAM_STARTED, self._stream_data("active"))
         sending, receiving = anyio.create_memory_object_stream[Parcel](1)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._read, sending)
-            failure = await self._emit(receiving)
-            tasks.cancel_scope.cancel()
+        with sending, receiving:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._read, sending)
+                failure = await self._emit(receiving)
+                tasks.cancel_scope.cancel()
         if failure is not None:
             raise StreamFailed(failure)
         await self._delivered()
@@ -135,7 +151,7 @@ class Runner:
         config = self.stream.config
         plan = Plan(real_time=config.real_time, max_results=config.max_results)
         place = self.place
-        async with sending:
+        with sending:
             if place.phase is Phase.READ:
                 # Everything was read before a restart, but nobody has proven to know it.
                 await sending.send(Parcel(commands=(COMPLETED,), place=place))
@@ -143,8 +159,13 @@ class Runner:
                 await self._turn(place)
                 event = await self._ask(place)
                 place, commands = transitions.step(place, event, plan)
-                await sending.send(Parcel(commands=commands, place=place))
-                await self._sit_out(commands)
+                self._count(commands)
+                wait = self._wait_after(commands)
+                retry_at = None if wait is None else self.around.clock.now() + wait
+                await sending.send(Parcel(commands=commands, place=place, retry_at=retry_at))
+                if any(isinstance(command, GiveUp) for command in commands):
+                    return
+                await self._sit_out(commands, wait)
 
     async def _turn(self, place: Place) -> None:
         """Wait until this stream may ask: for a consumer, for the time, for its own pace."""
@@ -179,12 +200,14 @@ class Runner:
             await anyio.sleep(verdict.reset_in)
 
     async def _ask(self, place: Place) -> Event:
+        self._renewals = self.around.consented.turn
         try:
             event = await self._ask_provider(place)
         except ProviderError as error:
             self._attempt += 1
-            return Failed(error, self._attempt)
-        self._attempt = 0
+            self._faults += not transitions.passes(error)
+            return Failed(error, self._attempt, self._faults)
+        self._attempt = self._faults = 0
         self.progress.last_checked_at = self.around.clock.now()
         self.progress.last_activity = self.progress.last_checked_at
         return event
@@ -200,11 +223,8 @@ class Runner:
         if place.since is not None and self._look_is_due(place):
             followed = await link.perform(connector.follow(place.since))
             self._looked(changed=bool(followed.changes), more=followed.more)
-            self._count(followed.changes)
             return ChangesRead(followed)
-        step = await link.perform(connector.backfill(place.resume))
-        self._count(step.changes)
-        return StepRead(step)
+        return StepRead(await link.perform(connector.backfill(place.resume)))
 
     def _look_is_due(self, place: Place) -> bool:
         if place.phase is Phase.FOLLOWING:
@@ -212,47 +232,61 @@ class Runner:
         return self.around.clock.monotonic() - self._followed_at >= cadence.DURING_BACKFILL
 
     def _looked(self, *, changed: bool, more: bool) -> None:
+        self._losses = 0
         # More to come: the next look is due at once.
         self._interval = 0.0 if more else cadence.next_interval(self._interval, changed=changed)
         self._followed_at = self.around.clock.monotonic()
 
-    def _count(self, changes: tuple[Change, ...]) -> None:
-        self._in_batch += len(changes)
-        self._read_in_epoch += len(changes)
-        self.progress.items_read += len(changes)
-
-    async def _sit_out(self, commands: tuple[Command, ...]) -> None:
+    def _count(self, commands: tuple[Command, ...]) -> None:
         for command in commands:
-            match command:
-                case Retry(error, attempt):
-                    self.progress.reason = str(error.code)
-                    await anyio.sleep(delay(error, attempt, self.around.chance.uniform()))
-                case Park(error):
-                    self.progress.reason = (
-                        Reason.NEEDS_CONSENT if error.code == "TOKEN_EXPIRED" else str(error.code)
-                    )
-                    with anyio.move_on_after(LOOK_FOR_CONSENT):
-                        await self.around.consented.wait()
-                case Announce(Announcement.GAP) if self._attempt > 1:
-                    # The provider refuses even a fresh position: do not hammer it.
-                    await anyio.sleep(cadence.SLOW)
-                case _:
-                    pass
+            if isinstance(command, Emit):
+                self._in_batch += len(command.changes)
+                self._read_in_epoch += len(command.changes)
+                self.progress.items_read += len(command.changes)
+            elif command == GAP:
+                self._losses += 1
+
+    def _wait_after(self, commands: tuple[Command, ...]) -> float | None:
+        """Seconds until the provider is asked again, when it failed."""
+        for command in commands:
+            if isinstance(command, Retry):
+                return delay(command.error, command.attempt, self.around.chance.uniform())
+            if command == GAP and self._losses > 1:
+                # It refuses even a fresh position: do not hammer it.
+                return cadence.SLOW
+        return None
+
+    async def _sit_out(self, commands: tuple[Command, ...], wait: float | None) -> None:
+        for command in commands:
+            if isinstance(command, Retry):
+                self.progress.reason = str(command.error.code)
+            elif isinstance(command, Park):
+                await self._until_consent(command.error)
+        if wait is not None:
+            await anyio.sleep(wait)
+
+    async def _until_consent(self, error: ProviderError) -> None:
+        missing = error.code is ErrorCode.TOKEN_EXPIRED
+        self.progress.reason = Reason.NEEDS_CONSENT if missing else str(error.code)
+        with anyio.move_on_after(LOOK_FOR_CONSENT):
+            await self.around.consented.after(self._renewals)
 
     # -- emitting ------------------------------------------------------------------------------
 
     async def _emit(self, receiving: MemoryObjectReceiveStream[Parcel]) -> ProviderError | None:
-        async with receiving:
-            async for parcel in receiving:
-                for command in parcel.commands:
-                    if isinstance(command, GiveUp):
-                        return command.error
-                    await self._carry_out(command)
+        async for parcel in receiving:
+            if not any(isinstance(command, (Retry, Park)) for command in parcel.commands):
+                self._told = None
+            for command in parcel.commands:
+                if isinstance(command, GiveUp):
+                    return command.error
+                await self._carry_out(command, parcel)
+            if parcel.place != self.place:
                 self.place = parcel.place
                 self.around.window.mark(self.around.share, parcel.place, self.items)
         return None
 
-    async def _carry_out(self, command: Command) -> None:
+    async def _carry_out(self, command: Command, parcel: Parcel) -> None:
         match command:
             case Emit(changes, origin):
                 for i, change in enumerate(changes):
@@ -260,10 +294,11 @@ class Runner:
             case Announce(what):
                 await self._announce(*self._announcement(what))
             case Retry(error, attempt):
-                await self._announce_trouble(error, attempt)
-            case Park(error, attempt):
-                if attempt == 1:
-                    await self._announce(EventType.STREAM_ERROR, _error_data(error))
+                # The first failure may be a hiccup, the link has already tried again.
+                if attempt > 1:
+                    await self._announce_trouble(error, parcel.retry_at)
+            case Park(error):
+                await self._announce_trouble(error, None)
             case GiveUp():
                 pass
 
@@ -277,42 +312,47 @@ class Runner:
                 return EventType.STREAM_GAP, self._gap()
 
     async def _emit_item(self, change: Change, origin: Origin, *, last: bool) -> None:
-        body = update_body(self.stream.config, change, origin)
         self.items += 1
         draft = Draft(
             event_type=EventType.DATA_UPDATE,
-            body=body,
+            body=update_body(self.stream.config, change, origin),
             timestamp=self.around.clock.now(),
             agent_id=self.stream.config.agent_id,
             cursor=self.around.cursor if last else None,
             ordinal=self.items,
             item_id=change.item.id,
         )
-        await self.around.window.reserve(self.around.share, len(body))
-        self.around.window.append(self.around.share, draft)
+        await self._put(draft)
         self.progress.last_activity = draft.timestamp
 
-    async def _announce_trouble(self, error: ProviderError, attempt: int) -> None:
-        # The first failure may be a hiccup, the link has already tried again; say it once.
-        if attempt == 2:
-            await self._announce(EventType.STREAM_ERROR, _error_data(error))
+    async def _announce_trouble(self, error: ProviderError, retry_at: float | None) -> None:
+        if self._told is error.code:
+            return
+        self._told = error.code
+        data = StreamErrorData(
+            code=error.code, message=error.message, fatal=False, retry_at=retry_at
+        )
+        await self._announce(EventType.STREAM_ERROR, data)
 
     async def _announce(self, event_type: EventType, data: EventData) -> None:
-        body = encode_body(data)
-        await self.around.window.reserve(self.around.share, len(body))
         draft = Draft(
             event_type=event_type,
-            body=body,
+            body=encode_body(data),
             timestamp=self.around.clock.now(),
             agent_id=self.stream.config.agent_id,
             cursor=self.around.cursor,
         )
+        await self._put(draft)
+
+    async def _put(self, draft: Draft) -> None:
+        await self.around.window.reserve(self.around.share, draft.room)
         self.around.window.append(self.around.share, draft)
 
     async def _delivered(self) -> None:
         self.progress.reason = Reason.DELIVERING
+        self.progress.delivering_since = self.around.clock.now()
         self.progress.next_check_at = None
-        while not (self.around.share.all_proven and self.around.window.wanted(self.around.share)):
+        while not self.around.share.all_proven:
             await self.around.share.changed.wait()
 
     def _stream_data(self, status: str) -> StreamData:
@@ -327,12 +367,6 @@ class Runner:
             reason="position_lost",
             after_event_id=str(EventRef(window.epoch, share.last_n)),
             reread=True,
-            complete_listing=True,
+            # A bounded listing does not say of what is not in it that it is gone.
+            complete_listing=self.stream.config.max_results is None,
         )
-
-
-COMPLETED = Announce(Announcement.COMPLETED)
-
-
-def _error_data(error: ProviderError) -> StreamErrorData:
-    return StreamErrorData(code=error.code, message=error.message, fatal=False)

@@ -4,10 +4,11 @@ The guide's client names no place when it comes back. Its seat does: its subscri
 and the last event it had proven to have. So it goes on where it was and loses nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scp_server.domain.event_ref import EventRef
-from scp_server.engine.readers import Subscription
+from scp_server.engine.readers import Reader, Subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,8 @@ class Seat:
 
     subscription: Subscription
     place: EventRef
+    floors: Mapping[str, int]
+    """By stream id: up to where it needed nothing although that lies after its place."""
     until: float
 
 
@@ -26,12 +29,19 @@ class Seats:
         self._seconds = seconds
         self._seats: dict[str | None, list[Seat]] = {}
 
-    def leave(
-        self, agent_id: str | None, subscription: Subscription, place: EventRef, *, now: float
-    ) -> None:
+    def leave(self, agent_id: str | None, reader: Reader, *, now: float) -> None:
         """A connection ended without saying goodbye."""
-        seat = Seat(subscription=subscription, place=place, until=now + self._seconds)
+        seat = Seat(
+            subscription=reader.subscription,
+            place=reader.proven_ref,
+            floors=reader.floors,
+            until=now + self._seconds,
+        )
         self._seats.setdefault(agent_id, []).append(seat)
+
+    def give_back(self, agent_id: str | None, seat: Seat) -> None:
+        """It was taken by a connection that came to nothing: it waits on as it was."""
+        self._seats.setdefault(agent_id, []).insert(0, seat)
 
     def take(self, agent_id: str | None, *, now: float) -> Seat | None:
         """The seat that was left first by this agent and has not gone cold; it is taken once."""
@@ -48,6 +58,10 @@ class Seats:
         """Whether a seat waits for this agent."""
         self.clear_cold(now=now)
         return bool(self._seats.get(agent_id))
+
+    def clear(self) -> None:
+        """Nobody is expected back."""
+        self._seats.clear()
 
     @property
     def empty(self) -> bool:

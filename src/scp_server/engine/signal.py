@@ -4,21 +4,30 @@ import anyio
 
 
 class Signal:
-    """Many may wait; `fire` wakes all who wait now. Nothing is remembered for those who come later.
+    """Many may wait; `fire` wakes all who wait now.
 
-    Wait in a loop that looks at the state first: `while not done(): await signal.wait()`.
+    Wait in a loop that looks at the state first: `while not done(): await signal.wait()`. Who
+    cannot look at a state remembers `turn` and waits for `after(turn)`.
     """
 
-    __slots__ = ("_event",)
+    __slots__ = ("_event", "turn")
 
     def __init__(self) -> None:
         self._event = anyio.Event()
+        self.turn = 0
+        """How often it has fired."""
 
     def fire(self) -> None:
         """Wake everyone who is waiting."""
+        self.turn += 1
         self._event.set()
         self._event = anyio.Event()
 
     async def wait(self) -> None:
         """Wait for the next `fire`."""
         await self._event.wait()
+
+    async def after(self, turn: int) -> None:
+        """Wait until it has fired more than `turn` times in all."""
+        while self.turn <= turn:
+            await self._event.wait()

@@ -1,17 +1,19 @@
 """Supervisor: starts, stops and resumes streams, and lets consumers in. It owns the tasks."""
 
-import hashlib
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import anyio
-from anyio.abc import TaskGroup
 
 from scp_server.domain.errors import (
     InsufficientScope,
+    ScpError,
     SessionPending,
     ShuttingDown,
+    StorageUnavailable,
+    StreamConfigError,
     StreamNotFound,
     TokenExpired,
 )
@@ -26,19 +28,18 @@ from scp_server.domain.streams import (
     StreamConfig,
     StreamState,
 )
-from scp_server.engine.arrivals import Arrival, seated
+from scp_server.engine.arrivals import Arrival
 from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors, refused
-from scp_server.engine.joining import Start, find_start
-from scp_server.engine.live import Leaving, LiveSession, Running
+from scp_server.engine.door import Door
+from scp_server.engine.live import Leaving, LiveSession, LiveSessions, Running
 from scp_server.engine.readers import Reader, Subscription
-from scp_server.engine.seats import Seats
+from scp_server.engine.transitions import Plan, adopted
 from scp_server.engine.views import StreamView
-from scp_server.engine.window import ShareLimits, Window
+from scp_server.engine.window import ShareLimits
 from scp_server.ports.audit import AuditEntry
-from scp_wire.encode import Encoded, Envelope, encode, encode_body
-from scp_wire.events import EventData, EventType, NoticeData, TokenRefreshData
-from scp_wire.stream_types import Provider
+from scp_wire.codes import ErrorObject
+from scp_wire.events import EventType, NoticeData, TokenRefreshData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +59,24 @@ class Supervisor:
         self._machinery = machinery
         self._values = values
         self._cursors = Cursors(machinery.seals)
-        self._live: dict[int, LiveSession] = {}
-        self._courses: Courses | None = None
+        self._live = LiveSessions(
+            machinery.clock,
+            machinery.chance,
+            share=values.share,
+            seat_seconds=values.seat_seconds,
+        )
+        self._courses = Courses(machinery, self._cursors, self._live)
+        self._door = Door(
+            self._live, self._courses, machinery.streams, self._cursors, machinery.clock
+        )
         self._draining = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Resume what was active, and run until the context is left; then save and stop all."""
         async with anyio.create_task_group() as tasks:
-            self._courses = Courses(self._machinery, self._cursors, tasks, self._forget)
-            await self._resume(tasks)
+            self._courses.tasks = tasks
+            await self._resume()
             try:
                 yield
             finally:
@@ -80,28 +89,40 @@ class Supervisor:
         """Whether no new work is taken."""
         return self._draining
 
-    async def _resume(self, tasks: TaskGroup) -> None:
-        for stream in await self._machinery.streams.in_state(StreamState.ACTIVE):
-            session = await self._machinery.sessions.get(stream.session_pk)
+    async def _resume(self) -> None:
+        machinery = self._machinery
+        for stream in await machinery.streams.in_state(StreamState.ACTIVE):
+            session = await machinery.sessions.get(stream.session_pk)
             if session is None or session.state is SessionState.ENDED:
-                await self._machinery.streams.end(
-                    stream.stream_id,
-                    StreamState.STOPPED,
-                    "session_ended",
-                    None,
-                    now=self._machinery.clock.now(),
-                )
+                await self._end(stream, StreamState.STOPPED, "session_ended")
                 continue
-            row = await self._machinery.streams.latest(stream.stream_id)
-            await self._launch(session, stream, row or _beginning())
+            row = await machinery.streams.latest(stream.stream_id)
+            try:
+                await self._launch(session, stream, row or _beginning(), fresh=row is None)
+            except StreamConfigError as error:
+                # It was set up by a server that could more than this one.
+                await self._end(stream, StreamState.FAILED, str(error.code), error)
+
+    async def _end(
+        self, stream: Stream, state: StreamState, reason: str, error: ScpError | None = None
+    ) -> None:
+        told = None if error is None else ErrorObject(code=error.code, message=error.message)
+        now = self._machinery.clock.now()
+        await self._machinery.streams.end(stream.stream_id, state, reason, told, now=now)
 
     async def drain(self) -> None:
         """Refuse new work, tell everyone where to go on, save every proven place."""
+        if self._draining:
+            return
         self._draining = True
-        for live in list(self._live.values()):
+        self._door.shut()
+        for live in self._live:
             self._tell_draining(live)
-            for running in list(live.running.values()):
-                await self._leave(running.stream, Leaving.SHUT_DOWN)
+        async with anyio.create_task_group() as tasks:
+            for live in self._live:
+                for running in list(live.running.values()):
+                    tasks.start_soon(self._leave, running.stream, Leaving.SHUT_DOWN)
+        for live in self._live:
             for reader in live.window.readers:
                 reader.close(EventType.SERVER_DRAINING)
 
@@ -109,9 +130,10 @@ class Supervisor:
         for reader in live.window.readers:
             data = NoticeData(
                 message="The server is going down. Connect again in a few seconds.",
-                resume_event_id=str(EventRef(live.window.epoch, reader.taken)),
+                resume_event_id=str(reader.written_ref),
             )
-            reader.notify(self._notice(live, EventType.SERVER_DRAINING, data))
+            now = self._machinery.clock.now()
+            reader.notify(live.notice(EventType.SERVER_DRAINING, data, now))
 
     # -- streams -------------------------------------------------------------------------------
 
@@ -139,10 +161,20 @@ class Supervisor:
             ended_at=None,
             error=None,
         )
-        await machinery.streams.create(stream)
-        await machinery.audit.record(_audited(stream, "stream.started", now))
-        running = await self._launch(session, stream, replace(row, items=0))
+        with anyio.CancelScope(shield=True):
+            await machinery.streams.create(stream)
+            try:
+                await machinery.audit.record(_audited(stream, "stream.started", now))
+                running = await self._launch(session, stream, row, fresh=True)
+            except (ShuttingDown, StorageUnavailable) as error:
+                await self._take_back(stream, error)
+                raise
         return await self._view(stream, running)
+
+    async def _take_back(self, stream: Stream, error: ScpError) -> None:
+        with contextlib.suppress(StorageUnavailable):
+            # If that fails as well, the stream is resumed at the next start, or stopped by hand.
+            await self._end(stream, StreamState.FAILED, str(error.code), error)
 
     def _check(self, session: Session, config: StreamConfig) -> None:
         if self._draining:
@@ -167,7 +199,8 @@ class Supervisor:
         row = await self._machinery.streams.place_at(stream_id, ref.epoch, ref.n)
         if row is None:
             raise refused()
-        return row
+        plan = Plan(real_time=config.real_time, max_results=config.max_results)
+        return replace(_beginning(), place=adopted(row.place, plan))
 
     async def stop(self, stream_id: str) -> StreamView:
         """Stop a stream and drop what is not delivered. Stopping a stream twice changes nothing.
@@ -176,6 +209,10 @@ class Supervisor:
         """
         stream = await self._stored(stream_id)
         await self._leave(stream, Leaving.STOPPED)
+        stream = await self._stored(stream_id)
+        if stream.state is StreamState.ACTIVE:
+            # It does not run: the database was away when it was to start, or to end.
+            await self._end(stream, StreamState.STOPPED, Reason.REQUESTED)
         return await self.status(stream_id)
 
     async def _leave(self, stream: Stream, why: Leaving) -> None:
@@ -210,7 +247,7 @@ class Supervisor:
         """All streams that run."""
         return [
             await self._view(running.stream, running)
-            for live in self._live.values()
+            for live in self._live
             for running in live.running.values()
         ]
 
@@ -220,7 +257,8 @@ class Supervisor:
 
     async def _view(self, stream: Stream, running: Running | None) -> StreamView:
         maker = self._cursors.maker(stream.session_pk, stream.stream_id, stream.config)
-        if running is None:
+        live = self._live.get(stream.session_pk)
+        if running is None or live is None:
             row = await self._machinery.streams.latest(stream.stream_id)
             return StreamView(
                 stream=stream,
@@ -228,121 +266,57 @@ class Supervisor:
                 cursor=maker(EventRef(row.epoch, row.n)) if row else None,
             )
         return running.view(
-            wanted=self._live[stream.session_pk].window.wanted(running.share),
+            wanted=live.window.wanted(running.share),
             now=self._machinery.clock.now(),
             cursor=maker(running.saver.saved),
         )
 
-    async def _launch(self, session: Session, stream: Stream, row: LedgerRow) -> Running:
-        if self._courses is None:
-            raise ShuttingDown("The server is not running yet. Try again in a few seconds.")
-        live = self._live_session(session.pk, session.provider)
-        return await self._courses.launch(live, session, stream, row)
-
-    def _live_session(self, session_pk: int, provider: Provider) -> LiveSession:
-        live = self._live.get(session_pk)
-        if live is None:
-            live = LiveSession(
-                session_pk=session_pk,
-                window=Window(provider, self._new_epoch(), self._values.share),
-                seats=Seats(self._values.seat_seconds),
-                provider=provider,
-            )
-            self._live[session_pk] = live
-        return live
-
-    def _new_epoch(self) -> str:
-        return hashlib.sha256(self._machinery.chance.token(128).encode()).hexdigest()[:12]
-
-    def _forget(self, live: LiveSession) -> None:
-        live.seats.clear_cold(now=self._machinery.clock.monotonic())
-        if live.deserted and live.seats.empty and self._live.get(live.session_pk) is live:
-            del self._live[live.session_pk]
+    async def _launch(
+        self, session: Session, stream: Stream, row: LedgerRow, *, fresh: bool
+    ) -> Running:
+        live = self._live.open(session.pk, session.provider)
+        async with live.lock:
+            if self._draining:
+                raise ShuttingDown("The server is going down. Try again in a few seconds.")
+            return await self._courses.launch(live, session, stream, row, fresh=fresh)
 
     # -- consumers -----------------------------------------------------------------------------
 
     def seat_waits(self, session_pk: int, agent_id: str | None) -> bool:
         """Whether this agent's next connection takes a seat again instead of a new one."""
-        live = self._live.get(session_pk)
-        now = self._machinery.clock.monotonic()
-        return live is not None and live.seats.occupied(agent_id, now=now)
+        return self._door.seat_waits(session_pk, agent_id)
 
     async def attach(self, session: Session, arrival: Arrival) -> Reader:
         """Let a consumer in: after its seat's place, the place it names, or what is unproven.
 
-        Raises: InvalidRequest (a place that was never given out), CursorInvalid, ShuttingDown.
+        Raises: InvalidRequest (a place that was never given out), CursorInvalid, ShuttingDown,
+        StorageUnavailable.
         """
-        if self._draining:
-            raise ShuttingDown("The server is going down. Connect again in a few seconds.")
-        live = self._live_session(session.pk, session.provider)
-        async with live.lock:
-            seat = live.seats.take(arrival.agent_id, now=self._machinery.clock.monotonic())
-            known = seated(arrival, seat)
-            wanted = known.wanted or Subscription()
-            start = await find_start(live, self._machinery.streams, self._cursors, wanted, known)
-            if start.rows is not None:
-                await self._rewind(live, session, start.rows)
-            reader = live.window.attach(wanted, start.after)
-            self._announce_gaps(live, reader, start)
-        return reader
-
-    def _announce_gaps(self, live: LiveSession, reader: Reader, start: Start) -> None:
-        for gap in start.gaps:
-            reader.notify(self._notice(live, EventType.STREAM_GAP, gap))
+        return await self._door.attach(session, arrival)
 
     async def resubscribe(self, session: Session, reader: Reader, wanted: Subscription) -> None:
-        """Replace a consumer's subscription, also backwards to what nobody has had yet."""
-        live = self._live_session(session.pk, session.provider)
-        async with live.lock:
-            behind = live.window.behind(reader, wanted)
-            reader.subscribe(wanted)
-            if behind:
-                await self._rewind(live, session, {})
+        """Replace a consumer's subscription, also backwards to what nobody has had yet.
+
+        Raises: StorageUnavailable; then the subscription is as it was.
+        """
+        await self._door.resubscribe(session, reader, wanted)
 
     def leave(self, session_pk: int, reader: Reader, agent_id: str | None, *, seat: bool) -> None:
         """A consumer is gone; one that did not say goodbye leaves a seat."""
-        reader.detach()
-        live = self._live.get(session_pk)
-        if live is None:
-            return
-        if seat:
-            now = self._machinery.clock.monotonic()
-            live.seats.leave(agent_id, reader.subscription, reader.proven_ref, now=now)
-        self._forget(live)
+        self._door.leave(session_pk, reader, agent_id, seat=seat)
 
     def connections(self, session_pk: int | None) -> int:
         """How many consumers are attached: a session's, or all."""
-        return sum(
-            len(live.window.readers)
-            for pk, live in self._live.items()
-            if session_pk is None or pk == session_pk
-        )
-
-    async def _rewind(
-        self, live: LiveSession, session: Session, rows: Mapping[str, LedgerRow]
-    ) -> None:
-        """Begin a new epoch: every stream of the session goes on from a place it had before."""
-        streams = []
-        for running in list(live.running.values()):
-            await running.leave(Leaving.REWOUND)
-            streams.append(running.stream)
-        live.window.rewind(self._new_epoch())
-        for stream in streams:
-            row = rows.get(stream.stream_id)
-            latest = await self._machinery.streams.latest(stream.stream_id)
-            await self._launch(session, stream, row or latest or _beginning())
+        return self._door.connections(session_pk)
 
     # -- what consent tells --------------------------------------------------------------------
 
     async def token_refreshed(self, session_pk: int, *, expires_at: float) -> None:
         """Consumers of the session get a `token_refresh`."""
-        live = self._live.get(session_pk)
-        if live is None:
-            return
-        left = int(expires_at - self._machinery.clock.now())
-        data = TokenRefreshData(new_expires_at=expires_at, expires_in=left)
-        for reader in live.window.readers:
-            reader.notify(self._notice(live, EventType.TOKEN_REFRESH, data))
+        live, now = self._live.get(session_pk), self._machinery.clock.now()
+        if live is not None:
+            data = TokenRefreshData(new_expires_at=expires_at, expires_in=int(expires_at - now))
+            live.tell(EventType.TOKEN_REFRESH, data, now)
 
     async def consent_lost(self, session_pk: int) -> None:
         """Streams find out by themselves: their next call asks for a token and is refused one."""
@@ -359,32 +333,40 @@ class Supervisor:
         if live is None:
             return
         data = NoticeData(message="The session has ended. A new consent makes a new one.")
+        live.tell(EventType.SESSION_EXPIRED, data, self._machinery.clock.now())
         for reader in live.window.readers:
-            reader.notify(self._notice(live, EventType.SESSION_EXPIRED, data))
             reader.close(EventType.SESSION_EXPIRED)
+        live.seats.clear()
         for running in list(live.running.values()):
             await self._leave(running.stream, Leaving.STOPPED)
-
-    def _notice(self, live: LiveSession, event_type: EventType, data: EventData) -> Encoded:
-        envelope = Envelope(provider=live.provider, timestamp=self._machinery.clock.now())
-        return encode(event_type, envelope, encode_body(data))
 
     # -- housekeeping --------------------------------------------------------------------------
 
     async def tidy(self) -> None:
-        """Once in a while: stop streams nobody reads, note open connections as use of a session."""
+        """Once in a while: stop streams nobody reads, note open connections as use of a session.
+
+        Raises: StorageUnavailable.
+        """
         machinery, now = self._machinery, self._machinery.clock.now()
-        for live in list(self._live.values()):
+        for live in self._live:
             if live.window.readers:
                 until = now + self._values.session_seconds
                 await machinery.sessions.touch(live.session_pk, now=now, expires_at=until)
             for running in list(live.running.values()):
-                if live.window.wanted(running.share):
-                    running.progress.last_activity = now
-                elif now - running.progress.last_activity > self._values.inactive_seconds:
+                if self._is_inactive(live, running, now):
                     await self._leave(running.stream, Leaving.INACTIVE)
-            self._forget(live)
+            self._live.forget(live)
+            live.window.stir()
         await machinery.streams.tidy(now=now)
+
+    def _is_inactive(self, live: LiveSession, running: Running, now: float) -> bool:
+        progress, patience = running.progress, self._values.inactive_seconds
+        if live.window.wanted(running.share):
+            progress.last_activity = now
+        proving = progress.delivering_since
+        return now - progress.last_activity > patience or (
+            proving is not None and now - proving > patience
+        )
 
 
 def _beginning() -> LedgerRow:

@@ -12,12 +12,14 @@ the new place is marked, so that a crash between the two repeats a step and lose
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 import msgspec
 
 from scp_server.domain.changes import Change, Followed, Step
 from scp_server.domain.errors import ProviderError, Remedy
 from scp_server.domain.streams import Phase, Place, Position
+from scp_wire.codes import ErrorCode
 from scp_wire.events import Origin
 
 
@@ -53,10 +55,14 @@ class ChangesRead:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The provider said no; `attempt` counts the failures in a row, from 1."""
+    """The provider said no; `attempt` counts the failures in a row, from 1.
+
+    `faults`: how many of them were not of the kind that passes by itself.
+    """
 
     error: ProviderError
     attempt: int
+    faults: int
 
 
 Event = Bookmarked | StepRead | ChangesRead | Failed
@@ -99,7 +105,6 @@ class Park:
     """Wait until the user has consented again."""
 
     error: ProviderError
-    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class GiveUp:
 Command = Emit | Announce | Retry | Park | GiveUp
 Transition = tuple[Place, tuple[Command, ...]]
 
-MAX_PROTOCOL_ATTEMPTS = 8
+MAX_FAULTS: Final = 8
 """Failures in a row that are not of the passing kind before a stream gives up."""
 
 
@@ -123,15 +128,14 @@ class UnexpectedEvent(RuntimeError):
 def step(place: Place, event: Event, plan: Plan) -> Transition:
     """Where a stream at `place` goes on after `event`."""
     match place.phase, event:
-        case _, Failed(error, attempt):
-            return _mended(place, error, attempt)
+        case _, Failed():
+            return _mended(place, event)
         case Phase.STARTING, Bookmarked(since):
             return msgspec.structs.replace(place, phase=Phase.BACKFILLING, since=since), ()
         case Phase.BACKFILLING, StepRead(read):
             return _backfilled(place, read, plan)
         case ((Phase.BACKFILLING | Phase.FOLLOWING), ChangesRead(followed)):
-            moved = msgspec.structs.replace(place, since=followed.since)
-            return moved, _emit(followed.changes, Origin.LIVE)
+            return _followed(place, followed, plan)
         case _:
             raise UnexpectedEvent(f"{type(event).__name__} while {place.phase}")
 
@@ -143,7 +147,8 @@ def _emit(changes: tuple[Change, ...], origin: Origin) -> tuple[Command, ...]:
 def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
     changes = read.changes
     if plan.max_results is not None:
-        changes = changes[: plan.max_results - place.taken]
+        # A cursor may bring a place that lies beyond this stream's own bound.
+        changes = changes[: max(plan.max_results - place.taken, 0)]
     taken = place.taken + len(changes)
     moved = msgspec.structs.replace(place, resume=read.resume, taken=taken)
     commands = _emit(changes, Origin.BACKFILL)
@@ -160,16 +165,44 @@ def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
     return completed, (*commands, *ended, Announce(Announcement.COMPLETED))
 
 
-def _mended(place: Place, error: ProviderError, attempt: int) -> Transition:
+def _followed(place: Place, followed: Followed, plan: Plan) -> Transition:
+    moved = msgspec.structs.replace(place, since=followed.since)
+    commands = _emit(followed.changes, Origin.LIVE)
+    if place.phase is Phase.BACKFILLING or plan.real_time or followed.more:
+        return moved, commands
+    # It began at the cursor of a stream that followed, and was not asked to: it has caught up.
+    completed = msgspec.structs.replace(moved, phase=Phase.READ)
+    return completed, (*commands, Announce(Announcement.COMPLETED))
+
+
+def _mended(place: Place, failed: Failed) -> Transition:
+    error = failed.error
     match error.remedy:
         case Remedy.WAIT | Remedy.BACK_OFF:
-            passing = error.code.value in {"PROVIDER_RATE_LIMITED", "PROVIDER_UNAVAILABLE"}
-            if passing or attempt < MAX_PROTOCOL_ATTEMPTS:
-                return place, (Retry(error, attempt),)
+            if passes(error) or failed.faults < MAX_FAULTS:
+                return place, (Retry(error, failed.attempt),)
             return place, (GiveUp(error),)
         case Remedy.START_OVER:
             return Place(recovering=True), (Announce(Announcement.GAP),)
         case Remedy.ASK_USER:
-            return place, (Park(error, attempt),)
+            return place, (Park(error),)
         case Remedy.GIVE_UP:
             return place, (GiveUp(error),)
+
+
+def passes(error: ProviderError) -> bool:
+    """Whether a failure is of the kind that passes by itself."""
+    return error.code in {ErrorCode.PROVIDER_RATE_LIMITED, ErrorCode.PROVIDER_UNAVAILABLE}
+
+
+def adopted(place: Place, plan: Plan) -> Place:
+    """A place that another stream's cursor brought, as this stream goes on from it.
+
+    A reading that was not followed has no place to follow from. What changed since could be missed
+    by one that is to follow, so it begins again: repeats carry the same `change_id`.
+    """
+    if plan.real_time and place.since is None:
+        return Place()
+    if not plan.real_time and place.phase is Phase.BACKFILLING:
+        return msgspec.structs.replace(place, since=None)
+    return place

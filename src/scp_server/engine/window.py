@@ -4,7 +4,7 @@
        ^                                                                                          |
        +----------------------- a place all readers have proven is saved -------------------------+
 
-An event stays until every reader that wants it has proven to have got it, so a full share is what
+An event stays until every reader it is due to has proven to have got it, so a full share is what
 stops a runner: that is the back pressure. Proven events linger while there is room, for readers
 that come back. What is no longer here is read again from the provider: `rewind` begins a new epoch.
 """
@@ -12,14 +12,20 @@ that come back. What is no longer here is read again from the provider: `rewind`
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place, Stream
 from scp_server.engine.readers import Entry, Reader, Subscription
 from scp_server.engine.signal import Signal
-from scp_wire.encode import Encoded, Envelope, encode
+from scp_wire.encode import Encoded, Envelope, encode, spelled
 from scp_wire.events import EventType
 from scp_wire.stream_types import Provider, StreamType
+
+PLAIN_ROOM: Final = 384
+"""More bytes than an envelope takes without its cursor and label."""
+CURSOR_ROOM: Final = 544
+"""A cursor has 512 at most (contract section 1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,10 @@ class Share:
     changed: Signal = field(default_factory=Signal)
     """Fires when there may be room, a proof, or another reader."""
 
+    def keeps_after(self, n: int) -> bool:
+        """Whether every event of it after `n` is still in memory."""
+        return self.evicted_n <= max(n, self.first_n)
+
     @property
     def all_proven(self) -> bool:
         """Whether nothing waits for proof."""
@@ -82,6 +92,12 @@ class Draft:
     ordinal: int | None = None
     """For items: which of the stream's items it is, from 1, over all epochs."""
     item_id: str | None = None
+
+    @property
+    def room(self) -> int:
+        """Bytes it may take in the window. Its envelope is spelled when it is numbered."""
+        label = 0 if self.agent_id is None else len(spelled(self.agent_id))
+        return len(self.body) + PLAIN_ROOM + label + (CURSOR_ROOM if self.cursor else 0)
 
 
 class Window:
@@ -128,11 +144,15 @@ class Window:
         share.waiting.clear()
         share.marks.clear()
         share.size = 0
-        share.evicted_n = share.last_n
+        # Whoever comes back to a place before this misses nothing that is still to be had.
+        share.evicted_n = share.first_n = share.last_n
         share.changed.fire()
 
     async def reserve(self, share: Share, size: int) -> None:
-        """Wait until the share has room for an event of `size` bytes. One event always fits."""
+        """Wait until the share has room for an event of `size` bytes. One event always fits.
+
+        Nothing may be awaited between this and `append`.
+        """
         while not self._make_room(share, size):
             await share.changed.wait()
 
@@ -142,7 +162,7 @@ class Window:
             if len(share.waiting) < limits.events and share.size + size <= limits.size:
                 return True
             oldest = share.waiting[0]
-            if oldest.n > share.proven_n:
+            if oldest.n > share.proven_n or any(r.holds(oldest) for r in self._readers):
                 return False
             share.waiting.popleft()
             share.size -= oldest.encoded.size
@@ -187,13 +207,10 @@ class Window:
     def mark(self, share: Share, place: Place, items: int) -> None:
         """Everything appended so far leads to `place`: save it once that has been proven."""
         mark = Mark(n=share.last_n, place=place, items=items)
-        if share.all_proven:
-            # Nothing was sent on the way to this place, so there is nothing to wait for, but a
-            # stream that nobody reads does not move.
-            if self.wanted(share):
-                share.on_proven(mark)
-            else:
-                share.marks.append(mark)
+        if share.all_proven and self.wanted(share):
+            # Nothing was sent on the way to this place, so there is nothing to wait for. A stream
+            # that nobody reads does not move.
+            share.on_proven(mark)
             return
         if share.marks and share.marks[-1].n == mark.n:
             share.marks.pop()
@@ -215,14 +232,22 @@ class Window:
         """The streams' shares by stream id."""
         return self._shares
 
-    def attach(self, subscription: Subscription, after: int | None) -> Reader:
-        """A new reader: from after event `after` of this epoch, or from what is not proven yet."""
+    def attach(
+        self,
+        subscription: Subscription,
+        after: int | None,
+        floors: Mapping[str, int] | None = None,
+    ) -> Reader:
+        """A new reader: from after event `after` of this epoch, or from what is not proven yet.
+
+        `floors`: by stream id, up to where it needs nothing although that lies after `after`.
+        """
         reader = Reader(self, subscription)
         if after is None:
             floors = {key: share.proven_n for key, share in self._shares.items()}
             reader.start(min(floors.values(), default=self.head), floors)
         else:
-            reader.start(after, {})
+            reader.start(after, floors or {})
         self._readers.add(reader)
         for share in self._shares.values():
             self._settle(share)
@@ -236,10 +261,12 @@ class Window:
             self._settle(share)
             share.changed.fire()
 
-    def reaches(self, subscription: Subscription, n: int) -> bool:
+    def reaches(
+        self, subscription: Subscription, n: int, floors: Mapping[str, int] | None = None
+    ) -> bool:
         """Whether everything after event `n` that the subscription wants is still here."""
         return n <= self.head and all(
-            share.evicted_n <= max(n, share.first_n)
+            share.keeps_after(max(n, (floors or {}).get(share.stream_id, 0)))
             for share in self._shares.values()
             if subscription.wants(share.stream_type)
         )
@@ -263,12 +290,21 @@ class Window:
             numbers = sorted(k for k in self._entries if k > n)
         return (self._entries[k] for k in numbers if k in self._entries)
 
+    def keeps(self, entry: Entry) -> bool:
+        """Whether an entry is still in the window."""
+        return self._entries.get(entry.n) is entry
+
     def written(self, entries: Sequence[Entry]) -> None:
         """A reader was given these: count items that no consumer had before."""
         for entry in entries:
             share = self._shares.get(entry.stream_id)
             if share is not None and entry.ordinal is not None:
                 share.items_written = max(share.items_written, entry.ordinal)
+
+    def stir(self) -> None:
+        """Wake all who wait at a share: something beside the window has changed."""
+        for share in self._shares.values():
+            share.changed.fire()
 
     def settle(self) -> None:
         """A reader has proven more, or wants other streams."""
