@@ -7,6 +7,8 @@ from scp_server.domain.errors import ProviderProtocolError
 
 FRUITLESS_LIMIT: Final = 500
 """Pages in a row without an item. Short and empty pages are allowed; endless ones are not."""
+REPEAT_LIMIT: Final = 5
+"""Times in a row that a page may be the one before it again: a provider may stutter."""
 
 
 class Trail:
@@ -16,26 +18,30 @@ class Trail:
         self._next: dict[int, int] = {}
         self._last: tuple[int, int] | None = None
         self._fruitless = 0
+        self._repeats = 0
 
     def clear(self) -> None:
         """A new run begins."""
         self._next.clear()
         self._last = None
         self._fruitless = 0
+        self._repeats = 0
 
     def page(self, token: str | None, ids: Sequence[str], following: str | None) -> None:
         """Note a page that was read and the token it names for the next one.
 
-        Raises: ProviderProtocolError when the next page was read before on another way here, the
-        page is the one before it again, or pages have brought nothing for too long.
+        Raises: ProviderProtocolError when the next page was read before on another way here, or
+        pages have brought nothing new for too long.
         """
         here, content = hash(token or ""), hash(tuple(ids))
-        repeated = ids and self._last is not None and self._last[0] != here
-        if repeated and self._last is not None and self._last[1] == content:
-            raise ProviderProtocolError("The provider sends the same page under ever new tokens.")
+        if self._last is not None and self._last[0] != here:
+            again = bool(ids) and self._last[1] == content
+            self._repeats = self._repeats + 1 if again else 0
+            self._fruitless = 0 if ids else self._fruitless + 1
         self._last = (here, content)
-        self._fruitless = 0 if ids else self._fruitless + 1
-        if self._fruitless > FRUITLESS_LIMIT:
+        if self._repeats >= REPEAT_LIMIT:
+            raise ProviderProtocolError("The provider sends the same page under ever new tokens.")
+        if self._fruitless >= FRUITLESS_LIMIT:
             raise ProviderProtocolError("The provider sends empty pages without an end.")
         if following is not None:
             self._lead(here, hash(following))

@@ -118,7 +118,8 @@ class CalendarEvents:
         # A calendar that is gone by now has no events.
         page = read_events(place.page, {"items": []} if reply.absent else reply.body)
         following = None if page.next is None else f"{place.calendar} {page.next}"
-        self._trail.page(f"{place.calendar} {page.key or ''}", list(page.events), following)
+        seen = [f"{place.calendar} {identity}" for identity in page.events]
+        self._trail.page(f"{place.calendar} {page.key or ''}", seen, following)
         self._page = place.calendar, page
         return page
 

@@ -133,7 +133,8 @@ class CalendarFollowing:
         kind = "listing" if calendar.listing else "sync"
         following = None if page.next is None else f"{calendar.id} {kind} {page.next}"
         here = f"{calendar.id} {kind} {page.key or ''}"
-        self._trail.page(here, list(page.events), following)
+        seen = [f"{calendar.id} {identity}" for identity in page.events]
+        self._trail.page(here, seen, following)
         return page
 
     # -- taking ----------------------------------------------------------------------------------
