@@ -1,5 +1,7 @@
 """When a listing leads in circles, and when it only stutters."""
 
+from itertools import pairwise
+
 import pytest
 
 from scp_server.domain.errors import ProviderProtocolError
@@ -42,7 +44,7 @@ def test_a_new_run_forgets_the_old_one() -> None:
 @pytest.mark.parametrize("way", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
 def test_a_way_back_is_a_circle(way: list[str]) -> None:
     trail = Trail()
-    steps = list(zip(way, way[1:], strict=False))
+    steps = list(pairwise(way))
     for here, there in steps[:-1]:
         trail.page(here, [here], there)
     with pytest.raises(ProviderProtocolError, match="circle"):
