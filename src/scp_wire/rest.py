@@ -10,7 +10,10 @@ import msgspec
 from scp_wire.codes import ErrorObject
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-AgentLabel = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+AgentLabel = Annotated[
+    # It is shown to people and written to the audit trail: no control characters.
+    str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
 Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
 DEFAULT_BATCH_SIZE = 100

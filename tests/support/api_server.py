@@ -3,7 +3,7 @@
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -25,6 +25,7 @@ from scp_server.bus.memory import MemoryRateLimits
 from scp_server.consent.connect import Connect
 from scp_server.consent.revoke import Revoke
 from scp_server.domain.secrets import Secret
+from scp_server.ports.links import Links
 from scp_server.telemetry.access_log import AccessLog
 from scp_wire.stream_types import Provider
 
@@ -73,7 +74,7 @@ class House:
     authority: ScriptedAuthority
     streams: MemoryStreams
     meter: SilentMeter
-    services: Services
+    services: Services = field(init=False)
     draining: bool = False
     ready: bool = True
     url: str = ""
@@ -137,64 +138,68 @@ def furnished(
     values: Mapping[str, Any] | None = None, limits: LimitValues = UNLIMITED, port: int = 5000
 ) -> House:
     """A house whose server is not running yet. `values` are those of `ApiValues` that differ."""
-    clock, chance = TurnedClock(), RecordedChance()
-    sessions, audit, notices = MemorySessions(clock), MemoryAudit(), HeardNotices()
-    authority, links, meter = ScriptedAuthority(clock), ScopedTypes(*PART_ONE), SilentMeter()
+    clock = TurnedClock()
+    links, authority = ScopedTypes(*PART_ONE), ScriptedAuthority(clock)
     authority.granted = frozenset({"openid", "email", "mail", "calendar"})
-    streams = MemoryStreams(clock, chance, links)
-    settings = ApiValues(
-        **{
-            "public_url": f"http://127.0.0.1:{port}",
-            "missing_settings": {
-                Provider.MICROSOFT: ("SCP_MICROSOFT__CLIENT_ID", "SCP_MICROSOFT__CLIENT_SECRET")
-            },
-            **(values or {}),
-        }
-    )
-    authorities = {Provider.GOOGLE: authority}
-    services = Services(
-        gate=Gate(sessions, operator_key=Secret(OPERATOR_KEY), clock=clock, session_days=30),
-        connect=Connect(
-            sessions,
-            authorities,
-            links,
-            notices,
-            audit,
-            clock,
-            chance,
-            public_url=settings.public_url,
-            return_to=frozenset({RETURN_TO}),
-            session_days=30,
-        ),
-        revoke=Revoke(sessions, authorities, notices, audit, clock),
-        limits=Limits(MemoryRateLimits(clock), limits, clock),
-        supervisor=streams,
-        sessions=sessions,
-        links=links,
-        clock=clock,
-        chance=chance,
-        meter=meter,
-        values=settings,
-        metrics_text=lambda: b"scp_up 1\n",
-        ready=_yes,
-        draining=lambda: False,
-    )
     house = House(
         clock=clock,
-        sessions=sessions,
-        audit=audit,
-        notices=notices,
+        sessions=MemorySessions(clock),
+        audit=MemoryAudit(),
+        notices=HeardNotices(),
         authority=authority,
-        streams=streams,
-        meter=meter,
-        services=services,
+        streams=MemoryStreams(clock, RecordedChance(), links),
+        meter=SilentMeter(),
     )
+    settings = {
+        "public_url": f"http://127.0.0.1:{port}",
+        "missing_settings": {
+            Provider.MICROSOFT: ("SCP_MICROSOFT__CLIENT_ID", "SCP_MICROSOFT__CLIENT_SECRET")
+        },
+        **(values or {}),
+    }
+    house.services = _services(house, ApiValues(**settings), limits, links)
+    return house
+
+
+def _services(house: House, values: ApiValues, limits: LimitValues, links: Links) -> Services:
+    authorities = {Provider.GOOGLE: house.authority}
+    chance = RecordedChance()
 
     async def ready() -> bool:
         return house.ready
 
-    house.services = replace(services, ready=ready, draining=lambda: house.draining)
-    return house
+    return Services(
+        gate=Gate(
+            house.sessions,
+            operator_key=Secret(OPERATOR_KEY),
+            clock=house.clock,
+            session_days=30,
+        ),
+        connect=Connect(
+            house.sessions,
+            authorities,
+            links,
+            house.notices,
+            house.audit,
+            house.clock,
+            chance,
+            public_url=values.public_url,
+            return_to=frozenset({RETURN_TO}),
+            session_days=30,
+        ),
+        revoke=Revoke(house.sessions, authorities, house.notices, house.audit, house.clock),
+        limits=Limits(MemoryRateLimits(house.clock), limits, house.clock),
+        supervisor=house.streams,
+        sessions=house.sessions,
+        links=links,
+        clock=house.clock,
+        chance=chance,
+        meter=house.meter,
+        values=values,
+        metrics_text=lambda: b"scp_up 1\n",
+        ready=ready,
+        draining=lambda: house.draining,
+    )
 
 
 @asynccontextmanager
@@ -225,7 +230,3 @@ async def serving(
                 house.http = http
                 yield house
             server.should_exit = True
-
-
-async def _yes() -> bool:
-    return True

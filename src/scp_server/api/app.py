@@ -16,8 +16,10 @@ from scp_server.access.gate import Caller
 from scp_server.api.answers import dress, failure, success
 from scp_server.api.bodies import read_json
 from scp_server.api.caller import address_of, credentials_of
+from scp_server.api.documents import asyncapi_text, openapi_text
 from scp_server.api.errors import MethodNotAllowed, NotFound
 from scp_server.api.limits import Touched, untouched
+from scp_server.api.openapi import document_of
 from scp_server.api.operations import Access, Call, Operation
 from scp_server.api.origins import Origins
 from scp_server.api.pages import Pages
@@ -34,7 +36,9 @@ _log: Final = logging.getLogger(__name__)
 def build_app(services: Services) -> ASGIApp:
     """The HTTP API over its services. Serves everything but `/socket.io`."""
     pages = Pages(sandbox=services.values.sandbox)
-    return Surface(services, pages, (*OPERATIONS, *docs.operations(OPERATIONS)))
+    documents = {"/openapi.json": openapi_text(), "/asyncapi.json": asyncapi_text()}
+    described = docs.operations(documents, document_of(OPERATIONS))
+    return Surface(services, pages, (*OPERATIONS, *described))
 
 
 class Resource:

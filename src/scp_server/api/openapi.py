@@ -1,10 +1,9 @@
 """OpenAPI 3.1, written from the route table and msgspec's own JSON Schemas.
 
-`python -m scp_server.api.openapi > schema/openapi.json`
+`python -m scp_server.api.documents openapi > schema/openapi.json`
 """
 
 import json
-import sys
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import groupby
@@ -304,14 +303,3 @@ def _starts(start: Json) -> Json:
         "discriminator": {"propertyName": "stream_type", "mapping": mapping},
     }
     return schemas
-
-
-def main() -> None:
-    """Write the document to standard output."""
-    from scp_server.api.routes.table import OPERATIONS  # noqa: PLC0415  (it imports this module)
-
-    sys.stdout.buffer.write(encoded(document_of(OPERATIONS)))
-
-
-if __name__ == "__main__":
-    main()

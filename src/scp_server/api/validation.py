@@ -151,6 +151,8 @@ def _rule(info: inspect.Type) -> str:
             rule = "an integer" + _span(info.ge, info.le)
         case inspect.StrType():
             rule = "a text" + _span(info.min_length, info.max_length, unit=" characters")
+            if info.pattern is not None:
+                rule += f" that matches {info.pattern}"
         case inspect.ListType() | inspect.VarTupleType():
             rule = "a list" + _span(info.min_length, info.max_length, unit=" entries")
         case inspect.LiteralType():
