@@ -1,9 +1,11 @@
 """Stores over a real SQLite file, and things to put into them."""
 
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from support.time_and_chance import TurnedClock
 
@@ -44,6 +46,22 @@ def new_keyring() -> Keyring:
         ),
         Path("keys"),
     )
+
+
+def sql(path: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run a statement from outside, as whoever has the file can."""
+    connection = sqlite3.connect(path)
+    try:
+        rows = connection.execute(statement, values).fetchall()
+        connection.commit()
+    finally:
+        connection.close()
+    return rows
+
+
+def all_bytes(directory: Path) -> bytes:
+    """Everything in all files of a directory and below."""
+    return b"\n".join(file.read_bytes() for file in directory.rglob("*") if file.is_file())
 
 
 @asynccontextmanager

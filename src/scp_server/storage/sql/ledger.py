@@ -1,6 +1,6 @@
 """Which rows of a ledger are kept: dense where consumers are, sparse where they were."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,9 +29,9 @@ def spent(marks: Sequence[Mark], *, now: float, most: int = THINNED_ROWS) -> fro
     """The `seq` of the rows to forget. `marks` are one stream's, in the order of `seq`.
 
     Kept are: the latest; of what is older than a week only what the cursors of this week may still
-    need; of the rest at most `most`, the newer half of them without holes, the older ones halved
-    as often as it takes. Halving again and again makes a row's distance to its neighbours grow
-    with its age, so that winding back repeats about as much as the consumer was away.
+    need; of the rest at most `most`: the newer half of them without holes, the older ones at
+    distances that grow with their age. So winding back repeats a part of what the consumer has
+    missed, never many times as much.
     """
     kept = _of_this_week(marks, now - KEPT_SECONDS)
     if len(kept) > most:
@@ -56,23 +56,40 @@ def _of_this_week(marks: Sequence[Mark], horizon: float) -> list[Mark]:
 def _thinned(marks: list[Mark], most: int) -> list[Mark]:
     newer = max(1, most // 2)
     dense, older = marks[-newer:], marks[:-newer]
-    needed = _first_of_each(older, {mark.epoch for mark in _newest_epochs(marks, most // 5)})
-    older = [mark for mark in older if mark.seq not in needed]
-    while len(dense) + len(needed) + len(older) > most:
-        older = older[::2] if len(older) > 1 else []
-    kept = needed | {mark.seq for mark in older} | {mark.seq for mark in dense}
-    return [mark for mark in marks if mark.seq in kept]
+    needed = _ends_of_epochs(marks, most // 10)
+    steps = float(most)
+    sparse = older
+    while len(sparse) + len(dense) > most and steps > 1:
+        steps *= 0.8
+        sparse = _sparse([*older, dense[0]], marks[-1].seq, steps, needed)
+    return [*sparse, *dense][-most:]
 
 
-def _newest_epochs(marks: list[Mark], most: int) -> list[Mark]:
-    last_of = {mark.epoch: mark for mark in marks}
-    return sorted(last_of.values(), key=lambda mark: mark.seq)[-most:]
+def _sparse(marks: list[Mark], now: int, steps: float, needed: set[int]) -> list[Mark]:
+    """All but the last of `marks`, without those whose neighbours are near enough for their age.
+
+    Near enough is the age, divided by `steps`; age and distance are counted in saves. What is near
+    enough now will be later, so that thinning again and again opens no holes.
+    """
+    kept: list[Mark] = []
+    newer = marks[-1].seq
+    for place in range(len(marks) - 2, -1, -1):
+        older = marks[max(place - 1, 0)].seq
+        near = newer - older <= (now - older) / steps
+        if place == 0 or not near or marks[place].seq in needed:
+            kept.append(marks[place])
+            newer = marks[place].seq
+    return kept[::-1]
 
 
-def _first_of_each(marks: Iterable[Mark], epochs: set[str]) -> set[int]:
-    # Without an epoch's first row its first events could not be wound back to at all.
-    first: dict[str, int] = {}
+def _ends_of_epochs(marks: list[Mark], most: int) -> set[int]:
+    # Without an epoch's first row its first events could not be wound back to at all; without its
+    # last it would look as if it were over.
+    first: dict[str, Mark] = {}
+    last: dict[str, Mark] = {}
     for mark in marks:
-        if mark.epoch in epochs:
-            first.setdefault(mark.epoch, mark.seq)
-    return set(first.values())
+        if mark.epoch not in first or mark.n < first[mark.epoch].n:
+            first[mark.epoch] = mark
+        last[mark.epoch] = mark
+    newest = sorted(last.values(), key=lambda mark: mark.seq)[-most:]
+    return {each.seq for mark in newest for each in (mark, first[mark.epoch])}

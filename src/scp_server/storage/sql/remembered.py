@@ -42,3 +42,8 @@ class Remembered(Generic[K, V]):
         """The key was written: what is remembered of it may be wrong."""
         self._values.pop(key, None)
         self.generation += 1
+
+    def forget_all(self) -> None:
+        """Anything may have been written."""
+        self._values.clear()
+        self.generation += 1

@@ -96,12 +96,17 @@ class SessionRows:
         """The session was written."""
         self._rows.forget(pk)
 
+    def forget_all(self) -> None:
+        """Sessions were deleted."""
+        self._rows.forget_all()
+        self._pks.forget_all()
+
     async def _read(self, query: Select[Any]) -> SessionRow | None:
         generation = self._rows.generation
         row = await self._transactions.read(lambda connection: _one(connection, query))
         if row is not None:
             self._rows.put(row.pk, row, generation)
-            # A key belongs to its id for ever, so that this needs no forgetting.
+            # A key belongs to its id for ever: writes change nothing about that.
             self._pks.put(row.id_hash, row.pk, self._pks.generation)
         return row
 

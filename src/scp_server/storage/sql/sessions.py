@@ -206,7 +206,7 @@ class SqlSessions:
 
     async def overdue(self, *, now: float) -> list[Session]:
         """Sessions that are not ended although they expired at or before `now`."""
-        query = SELECT_SESSION.where(_ALIVE, sessions.c.expires_at <= now)
+        query = SELECT_SESSION.where(_ALIVE, sessions.c.expires_at <= now).order_by(sessions.c.pk)
         rows = await self._transactions.read(
             lambda connection: [session_row(row) for row in connection.execute(query)]
         )

@@ -84,6 +84,7 @@ class SqlStreams:
             )
         except Conflict as exc:
             raise await self._conflict(stream) from exc
+        self._owners.put(stream.stream_id, stream.session_pk, self._owners.generation)
 
     async def get(self, stream_id: str) -> Stream | None:
         """The stream of that id, ended ones for seven days."""
@@ -168,7 +169,11 @@ class SqlStreams:
 
     async def tidy(self, *, now: float) -> None:
         """Thin ledgers; forget what ended a week ago, and consent requests past their time."""
-        await self._transactions.write(lambda connection: forget_over(connection, now=now))
+        try:
+            await self._transactions.write(lambda connection: forget_over(connection, now=now))
+        finally:
+            self._rows.forget_all()
+            self._owners.forget_all()
         stale = await self._transactions.read(lambda connection: stale_ledgers(connection, now=now))
         for stream_id in stale:
             await self._thin(stream_id, now)
