@@ -16,10 +16,11 @@ def decoded(octets: bytes, charset: str | None, *, whole: bool = True) -> str:
 
     Google hands out text parts in UTF-8, whatever their Content-Type says, and other sources do
     not: octets that are valid UTF-8 are taken as that, since text in another charset hardly ever
-    is, but for charsets that look like ASCII. `whole` false: they may end within a character.
+    is, but for charsets that are spelled in ASCII. `whole` false: they may end within a character.
     """
     said = (charset or "").strip().lower().replace("_", "-")
-    if said.startswith(_STATEFUL) or (said.startswith(("utf-16", "utf-32")) and b"\0" in octets):
+    stateful = said.startswith(_STATEFUL) and octets.isascii()
+    if stateful or (said.startswith(("utf-16", "utf-32")) and b"\0" in octets):
         return _as(octets, said)
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(octets, final=whole)

@@ -56,6 +56,8 @@ def whole(value: object) -> int | None:
 
 def fit(value: str) -> str:
     """The string with lone surrogates replaced: JSON in UTF-8 cannot carry them."""
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -3,9 +3,9 @@ they go.
 """
 
 import binascii
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any, Final
 
 from scp_server.providers.charsets import decoded
@@ -17,8 +17,9 @@ ATTACHMENT_LIMIT: Final = 500
 NAME_LIMIT: Final = 255
 """Characters of an attachment's name; no file system takes longer ones."""
 PART_LIMIT: Final = 10_000
-_CONTROLS: Final = dict.fromkeys(c for c in range(32) if c not in (9, 10, 13))
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]+")
 """JSON spells each of them with six bytes, and no reader shows them."""
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([^\s"';]{1,64})""", re.IGNORECASE)
 _TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
 _NO_BASE64: Final = bytes(
     c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()) and c not in b"-_+/"
@@ -116,7 +117,7 @@ def capped(value: str, limit: int) -> tuple[str, bool]:
 
 def _leaf(path: str, mime_type: str, node: Mapping[str, Any]) -> Part:
     headers = dict(headers_of(node))
-    content_type = _parsed("content-type", headers.get("content-type", ""))
+    charset = _CHARSET.search(headers.get("content-type", "")[:VALUE_LIMIT])
     disposition = headers.get("content-disposition", "").strip().lower()
     filename = readable(text(node.get("filename")) or "")[:NAME_LIMIT] or None
     is_text = mime_type in {"text/plain", "text/html"}
@@ -128,18 +129,8 @@ def _leaf(path: str, mime_type: str, node: Mapping[str, Any]) -> Part:
         body=thing(node.get("body")),
         filename=filename,
         attached=attached,
-        charset=content_type,
+        charset=charset.group(1) if charset else None,
     )
-
-
-def _parsed(name: str, value: str) -> str | None:
-    header = Message()
-    header[name] = " ".join(value[:VALUE_LIMIT].split())
-    try:
-        charset = header.get_content_charset()
-    except (ValueError, LookupError, TypeError, IndexError):
-        return None
-    return charset
 
 
 def _text(part: Part, limit: int) -> tuple[str | None, bool]:
@@ -152,7 +143,7 @@ def _text(part: Part, limit: int) -> tuple[str | None, bool]:
     octets = _base64url(data[:most])
     complete = len(data) <= most
     value = decoded(octets, part.charset, whole=complete)
-    return value.replace("\r\n", "\n").translate(_CONTROLS), not complete
+    return _CONTROLS.sub("", value.replace("\r\n", "\n")), not complete
 
 
 def _base64url(data: str) -> bytes:
