@@ -34,8 +34,6 @@ from scp_sdk.stream import AsyncItemStream, Calls, OnEvent
 from scp_wire.rest import SessionOpened, StreamStarted
 
 DEFAULT_URL: Final = "http://localhost:5000"
-CONSENT_POLL: Final = 2.0
-"""Seconds between two looks at a pending session: 30 a minute, of 50 that are allowed."""
 
 OWNED_STREAMS: Final = 10_000
 """Newest streams whose session is remembered, so that their status needs no session_id."""
@@ -296,7 +294,7 @@ class AsyncSCPClient:
         session = self._session(session_id)
         with anyio.move_on_after(timeout):
             while True:
-                wait = CONSENT_POLL
+                wait = self._patience.consent
                 try:
                     state = await self.session(session)
                     if state["state"] == "active":

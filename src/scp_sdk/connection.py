@@ -56,6 +56,11 @@ class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # untyped library
     room: Callable[[], Awaitable[None]]
     when_read: Callable[[int], None]
 
+    def __del__(self) -> None:
+        """Nothing to do: the HTTP session is ours. The library's makes an event loop to close it,
+        in whatever thread happens to collect the garbage, and leaves that loop open.
+        """
+
     async def _receive_packet(self, pkt: engineio_packet.Packet) -> None:
         await super()._receive_packet(pkt)
         self.when_read(pkt.packet_type)

@@ -22,6 +22,8 @@ class Patience:
     server restarts in less; after five minutes a person should look."""
     quiet: float = 30.0
     """How long an iteration hears nothing before it asks whether its stream still runs."""
+    consent: float = 2.0
+    """Between two looks at a pending session: 30 a minute, of 50 that are allowed."""
 
 
 def delay_before_repeat(

@@ -40,6 +40,8 @@ HOLES: Final = 3
 """How often in a row a hole is gone back to before the server is called broken."""
 STOP_WITHIN: Final = 5.0
 """Seconds that stopping a stream left early may take."""
+SETTLING: Final = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds between looks at a stream that should be completed any moment."""
 ITEM_EVENTS: Final = frozenset({EventType.DATA_UPDATE, EventType.DATA_BATCH})
 PASSING: Final = (ConnectionFailed, RateLimited, ServerUnavailable)
 """Refusals of a connection that are worth another try."""
@@ -177,9 +179,7 @@ class AsyncItemStream:
         if self._tale is not None:
             self._cursor = self._tale.cursor or self._cursor
             if self._tale.ended == EventType.STREAM_COMPLETED and self._link is not None:
-                # Left at once, the server could not know that its last event arrived: the
-                # stream would stay active, and the next one of its type be refused.
-                await self._link.prove()
+                await self._settle(self._link, self._tale.stream_id)
         await self.aclose()
         return False
 
@@ -249,6 +249,20 @@ class AsyncItemStream:
             "The stream ended where this client could not see it; start one with its cursor.",
             details={"cursor": tale.cursor, "stream_id": tale.stream_id},
         )
+
+    async def _settle(self, link: Connection, stream_id: str) -> None:
+        """Stay until the server knows that its last event arrived, and has completed the stream.
+
+        Left at once, the stream would stay active, and the next one of its type be refused.
+        """
+        await link.prove()
+        for delay in SETTLING:
+            await anyio.sleep(delay)
+            try:
+                if (await self._calls.status(stream_id))["status"] != "active":
+                    return
+            except SCPError:
+                return
 
     async def _first_connection(self) -> Connection:
         tries = 0

@@ -249,10 +249,11 @@ def update(n: int, name: str, *, epoch: str = "e1", **more: object) -> Json:
     return envelope("data_update", n, body(name), epoch=epoch, offset=n) | more
 
 
-def batch(n: int, names: Sequence[str], *, first_offset: int, **more: object) -> Json:
+def batch(n: int, names: Sequence[str], *, first_offset: int, cursor: str | None = None) -> Json:
     """A `data_batch` of items with consecutive offsets."""
     items = [body(name) | {"offset": first_offset + at} for at, name in enumerate(names)]
-    return envelope("data_batch", n, {"items": items}, **more)
+    said = {"cursor": cursor} if cursor is not None else {}
+    return envelope("data_batch", n, {"items": items}, offset=items[-1]["offset"]) | said
 
 
 def completed(n: int, *, epoch: str = "e1", **more: object) -> Json:

@@ -10,19 +10,25 @@ from sdk.scripted_server import (
     batch,
     completed,
     envelope,
+    ok,
     refused,
+    status,
     update,
 )
 
 from scp_sdk import (
     AsyncSCPClient,
     Event,
+    Patience,
     ProtocolError,
+    ProviderError,
+    ServerUnavailable,
     SessionNotFound,
     StreamConfigError,
     StreamInterrupted,
     TokenExpired,
 )
+from scp_sdk.connection import AHEAD
 
 
 async def names(client: AsyncSCPClient) -> list[str]:
@@ -209,9 +215,74 @@ async def test_the_cursor_moves_with_the_last_item_of_a_batch(
     server.plays = [
         Play(events=[batch(1, "ab", first_offset=1, cursor="cursor-1"), completed(3)]),
     ]
-    seen = []
     with anyio.fail_after(10):
         stream = client.stream(stream_type="gmail_messages")
-        async for item in stream:
-            seen.append((item.id, item.cursor, stream.cursor))
+        seen = [(item.id, item.cursor, stream.cursor) async for item in stream]
     assert seen == [("a", None, None), ("b", "cursor-1", "cursor-1")]
+
+
+async def test_a_busy_reader_holds_back_the_socket_and_misses_nothing(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    total = 200
+    sent = [update(n, f"item-{n}") for n in range(1, total + 1)]
+    server.plays = [Play(events=[*sent, completed(total + 1)])]
+    with anyio.fail_after(20):
+        async with client.stream(stream_type="gmail_messages") as stream:
+            first = await anext(stream)
+            assert stream._link is not None
+            while len(stream._link._events) < AHEAD:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            # A packet may have been taken before the room was seen to be full.
+            assert len(stream._link._events) <= AHEAD + 1
+            rest = [item.id async for item in stream]
+    assert [first.id, *rest] == [f"item-{n}" for n in range(1, total + 1)]
+
+
+async def test_silence_is_looked_into_and_an_end_that_was_missed_is_an_error(
+    server: ScriptedServer,
+) -> None:
+    server.answer("GET", f"/api/stream/{STREAM}/status", ok(status("completed")))
+    server.plays = [Play(events=[update(1, "a")])]
+    patience = Patience(first_delay=0.001, quiet=0.05)
+    async with AsyncSCPClient(server.url, SESSION, patience=patience) as client:
+        with pytest.raises(StreamInterrupted):
+            await names(client)
+
+
+async def test_a_stream_that_failed_unseen_raises_its_own_error(server: ScriptedServer) -> None:
+    error = {"code": "PROVIDER_ERROR", "message": "Refused.", "details": {}}
+    server.answer("GET", f"/api/stream/{STREAM}/status", ok(status("failed", error=error)))
+    server.plays = [Play()]
+    patience = Patience(first_delay=0.001, quiet=0.05)
+    async with AsyncSCPClient(server.url, SESSION, patience=patience) as client:
+        with pytest.raises(ProviderError):
+            await names(client)
+
+
+async def test_a_server_that_stays_away_ends_the_iteration(server: ScriptedServer) -> None:
+    away = {"code": "SHUTTING_DOWN", "message": "Going down."}
+    server.plays = [Play(events=[update(1, "a")], then="drop")] + [
+        Play(refusal=away) for _ in range(100)
+    ]
+    patience = Patience(first_delay=0.01, longest_delay=0.01, longest_outage=0.1)
+    async with AsyncSCPClient(server.url, SESSION, patience=patience) as client:
+        with pytest.raises(ServerUnavailable):
+            await names(client)
+
+
+async def test_a_session_that_ended_meanwhile_ends_the_attempts_to_come_back(
+    server: ScriptedServer, client: AsyncSCPClient
+) -> None:
+    gone = {"code": "SESSION_NOT_FOUND", "message": "Ended."}
+    server.plays = [Play(events=[update(1, "a")], then="drop"), Play(refusal=gone)]
+    with pytest.raises(SessionNotFound):
+        await names(client)
+
+
+async def test_a_stream_needs_a_type_or_an_id_and_not_both(client: AsyncSCPClient) -> None:
+    with pytest.raises(ValueError, match="stream_type"):
+        client.stream()
+    with pytest.raises(ValueError, match="stream_type"):
+        client.stream(stream_type="files", stream_id=STREAM)

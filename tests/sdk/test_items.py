@@ -1,0 +1,122 @@
+"""What a reader makes of any course of events: drops, replays, new epochs."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sdk.scripted_server import STREAM, Json, batch, body, completed, envelope, update
+
+from scp_sdk import ProtocolError
+from scp_sdk.items import Hole, Recent, Tale
+from scp_wire.events import Event, EventType
+
+
+def event(said: Json) -> Event:
+    return msgspec.convert(said, Event)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[int, list[Json]]:
+    """The events of a stream as a server may deliver them: at any time it goes back, and in a new
+    epoch everything not seen comes with numbers that begin again.
+    """
+    total = draw(st.integers(1, 12))
+    turns = draw(st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=4))
+    sent: list[Json] = []
+    at, epoch, base = 1, 0, 0
+    while at <= total:
+        sent.append(update(at - base, f"item-{at}", epoch=f"e{epoch}"))
+        at += 1
+        if turns and turns[-1][0] <= at:
+            back, anew = turns.pop()
+            if anew:  # wound back: a new epoch
+                at, epoch, base = back, epoch + 1, back - 1
+            else:  # the same epoch, replayed from an earlier place
+                at = max(base + 1, back)
+    sent.append(completed(total + 1 - base, epoch=f"e{epoch}"))
+    return total, sent
+
+
+@given(deliveries())
+def test_every_change_is_given_once_and_in_order(course: tuple[int, list[Json]]) -> None:
+    total, sent = course
+    tale = Tale(STREAM)
+    got = [item.id for said in sent for item in tale.read(event(said))]
+    assert got == [f"item-{n}" for n in range(1, total + 1)]
+    assert tale.ended is EventType.STREAM_COMPLETED
+
+
+@given(st.integers(1, 20), st.data())
+def test_a_missing_event_is_always_noticed(total: int, data: st.DataObject) -> None:
+    missing = data.draw(st.integers(2, total + 1), "missing")
+    sent = [update(n, f"item-{n}") for n in range(1, total + 1)] + [completed(total + 1)]
+    tale = Tale(STREAM)
+    for said in sent[: missing - 1]:
+        tale.read(event(said))
+    # Of a stream that lacks its last event, nothing says that it has ended.
+    assert tale.ended is None
+    for said in sent[missing:]:
+        with pytest.raises(Hole):
+            tale.read(event(said))
+    assert tale.place == f"e1-{missing - 1}"
+
+
+def test_a_hole_before_a_batch_is_noticed_by_its_first_item() -> None:
+    tale = Tale(STREAM)
+    tale.read(event(update(1, "a")))
+    with pytest.raises(Hole):
+        tale.read(event(batch(4, "cd", first_offset=3)))
+
+
+def test_what_follows_an_announced_gap_may_begin_anywhere() -> None:
+    gap = {
+        "stream_id": STREAM,
+        "reason": "window",
+        "after_event_id": "e1-1",
+        "reread": False,
+        "complete_listing": False,
+    }
+    tale = Tale(STREAM)
+    tale.read(event(update(1, "a")))
+    tale.read(event(envelope("stream_gap", 40, gap, offset=40)))
+    assert [item.id for item in tale.read(event(update(41, "z")))] == ["z"]
+
+
+def test_events_of_other_streams_move_the_place_and_nothing_else() -> None:
+    tale = Tale(STREAM)
+    assert tale.read(event(update(7, "a", stream_id="stream-other"))) == []
+    assert tale.place == "e1-7"
+    assert [item.id for item in tale.read(event(update(9, "b")))] == ["b"]
+
+
+def test_a_changed_item_comes_again_and_an_unchanged_one_does_not() -> None:
+    tale = Tale(STREAM)
+    versions = ["1", "1", "2"]
+    got = [
+        tale.read(event(envelope("data_update", n, body("a", version=version), offset=n)))
+        for n, version in enumerate(versions, start=1)
+    ]
+    assert [len(items) for items in got] == [1, 0, 1]
+
+
+def test_only_the_newest_changes_are_remembered() -> None:
+    recent = Recent(2)
+    assert [recent.add(key) for key in "abab"] == [True, True, False, False]
+    assert [recent.add(key) for key in "ca"] == [True, True]
+
+
+@pytest.mark.parametrize("data", [{"items": 3}, {"items": [{}]}, {}])
+def test_an_item_of_another_shape_is_a_protocol_error(data: Json) -> None:
+    with pytest.raises(ProtocolError):
+        Tale(STREAM).read(event(envelope("data_batch", 1, data)))
+
+
+def test_an_item_without_an_id_is_a_protocol_error() -> None:
+    with pytest.raises(ProtocolError):
+        Tale(STREAM).read(event(envelope("data_update", 1, body("a") | {"payload": {}}, offset=1)))
+
+
+def test_the_content_of_an_item_is_not_in_its_repr() -> None:
+    (item,) = Tale(STREAM).read(event(update(1, "a")))
+    assert item.payload["subject"] == "About a"
+    assert "About a" not in repr(item)
