@@ -1,9 +1,10 @@
 """The composition root: settings to an ASGI application."""
 
 import os
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from scp_sandbox.clock import Clock
 from scp_sandbox.control.desk import ControlDesk
@@ -21,6 +22,7 @@ from scp_sandbox.oauth.desk import PATHS, OAuthDesk
 from scp_sandbox.oauth.exchange import Exchange
 from scp_sandbox.oauth.grants import Grants
 from scp_sandbox.oauth.identity import Identity
+from scp_sandbox.oauth.revocation import Revocation
 from scp_sandbox.oauth.tokens import TokenMint
 from scp_sandbox.quota import MODES, Ledger
 from scp_sandbox.settings import SandboxSettings
@@ -35,50 +37,95 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
         settings: what to build.
         clock: the time to live in; wall time when None.
     """
-    clock = clock or Clock()
-    key = settings.token_key or os.urandom(32)
-    world = World(
-        seed=settings.seed, messages=settings.messages, events=settings.events, clock=clock
-    )
-    mint = TokenMint(key=key, clock=clock, lifetime=settings.token_lifetime)
-    ledger = Ledger(clock, MODES[settings.quotas])
-    faults = FaultBook()
-    grants = Grants(clock)
-    client = Client(id=settings.client_id, secret=settings.client_secret)
-    identity = Identity(world=world, mint=mint)
-    oauth = OAuthDesk(
-        consent=ConsentPage(client=client, users=world.users, grants=grants, key=key),
-        exchange=Exchange(
-            client=client, mint=mint, grants=grants, identity=identity, ledger=ledger
-        ),
-        identity=identity,
-        faults=faults,
-    )
-    front = FrontDesk(
-        world=world,
-        mint=mint,
-        ledger=ledger,
-        faults=faults,
-        methods=(*gmail_methods(world), *calendar_methods(world)),
-    )
-
-    machinery = Machinery(
-        world=world, mint=mint, grants=grants, client=client, ledger=ledger, faults=faults
-    )
-    control = ControlDesk(world=world, machinery=machinery, post=PostOffice(settings.seed))
+    house = _house(settings, clock or Clock())
+    front, oauth, control = _front(house), _oauth(house), _control(house, settings.seed)
 
     def edge(answer: Answer) -> Edge:
         return Edge(answer, settings.base_url)
 
-    return Starlette(
-        routes=[
-            Mount("/gmail", app=edge(front.answer)),
-            Mount("/calendar", app=edge(front.answer)),
-            Route("/batch/gmail/v1", edge(BatchDesk(front, "/gmail/v1/").answer)),
-            Route("/batch/calendar/v3", edge(BatchDesk(front, "/calendar/v3/").answer)),
-            Route("/batch", edge(BatchDesk(front, "/").answer)),
-            Mount("/sandbox", app=edge(control.answer)),
-            Route("/", edge(Landing(world.users).answer)),
-            *(Route(path, edge(oauth.answer)) for path in PATHS),
-        ]
+    routes: list[BaseRoute] = [
+        Mount("/gmail", app=edge(front.answer)),
+        Mount("/calendar", app=edge(front.answer)),
+        Route("/batch/gmail/v1", edge(BatchDesk(front, "/gmail/v1/").answer)),
+        Route("/batch/calendar/v3", edge(BatchDesk(front, "/calendar/v3/").answer)),
+        Route("/batch", edge(BatchDesk(front, "/").answer)),
+        Mount("/sandbox", app=edge(control.answer)),
+        Route("/", edge(Landing(house.world.users).answer)),
+    ]
+    routes += [Route(path, edge(oauth.answer)) for path in PATHS]
+    return Starlette(routes=routes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    """What the desks share."""
+
+    world: World
+    key: bytes
+    client: Client
+    mint: TokenMint
+    grants: Grants
+    revocation: Revocation
+    ledger: Ledger
+    faults: FaultBook
+
+
+def _house(settings: SandboxSettings, clock: Clock) -> _House:
+    key = settings.token_key or os.urandom(32)
+    client = Client(id=settings.client_id, secret=settings.client_secret)
+    mint = TokenMint(key=key, clock=clock, lifetime=settings.token_lifetime)
+    grants = Grants(clock)
+    return _House(
+        world=World(
+            seed=settings.seed, messages=settings.messages, events=settings.events, clock=clock
+        ),
+        key=key,
+        client=client,
+        mint=mint,
+        grants=grants,
+        revocation=Revocation(mint=mint, grants=grants, client=client),
+        ledger=Ledger(clock, MODES[settings.quotas]),
+        faults=FaultBook(),
     )
+
+
+def _front(house: _House) -> FrontDesk:
+    return FrontDesk(
+        world=house.world,
+        mint=house.mint,
+        revocation=house.revocation,
+        ledger=house.ledger,
+        faults=house.faults,
+        methods=(*gmail_methods(house.world), *calendar_methods(house.world)),
+    )
+
+
+def _oauth(house: _House) -> OAuthDesk:
+    identity = Identity(world=house.world, mint=house.mint)
+    consent = ConsentPage(
+        client=house.client, users=house.world.users, grants=house.grants, key=house.key
+    )
+    exchange = Exchange(
+        client=house.client,
+        mint=house.mint,
+        grants=house.grants,
+        identity=identity,
+        ledger=house.ledger,
+    )
+    return OAuthDesk(
+        consent=consent,
+        exchange=exchange,
+        identity=identity,
+        revocation=house.revocation,
+        faults=house.faults,
+    )
+
+
+def _control(house: _House, seed: int) -> ControlDesk:
+    machinery = Machinery(
+        world=house.world,
+        revocation=house.revocation,
+        ledger=house.ledger,
+        faults=house.faults,
+    )
+    return ControlDesk(world=house.world, machinery=machinery, post=PostOffice(seed))

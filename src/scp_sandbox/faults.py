@@ -12,7 +12,8 @@ class Kind(StrEnum):
     RESET closes the connection without an answer, TRUNCATE in the middle of the body. HTML is a
     page with status 200, BROKEN_JSON half a document, WRONG_JSON a document of another shape.
     DUPLICATE repeats items of a list, GONE deletes a listed item for good right after listing it.
-    The last four change the world before the call is looked at.
+    The last four change the world before the call is looked at: the caller's tokens, grant, history
+    or sync tokens (at the token endpoint, where nobody is known yet, everybody's).
     """
 
     STATUS = "status"

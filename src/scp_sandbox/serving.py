@@ -1,5 +1,6 @@
 """Runs the sandbox under uvicorn on one port."""
 
+import errno
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,12 +44,22 @@ async def serve(
     Raises:
         OSError: when the address cannot be listened on.
     """
-    listening = list(sockets) if sockets else [_bound(host, port)]
+    listening = list(sockets) if sockets else _bound(host, port)
     for each in listening:
         # asyncio does it only for sockets made with an explicit TCP protocol number, not for those
         # of `socket.create_server`; without it every second write waits 40 ms for an ACK.
         each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(
+    server = _Server(_config(settings))
+    async with anyio.create_task_group() as group:
+        group.start_soon(_run, server, listening)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            server.should_exit = True
+
+
+def _config(settings: SandboxSettings) -> uvicorn.Config:
+    return uvicorn.Config(
         build_app(settings),
         http=BreakableProtocol,
         ws="none",
@@ -60,13 +71,6 @@ async def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = _Server(config)
-    async with anyio.create_task_group() as group:
-        group.start_soon(_run, server, listening)
-        try:
-            await anyio.sleep_forever()
-        finally:
-            server.should_exit = True
 
 
 async def _run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
@@ -75,18 +79,33 @@ async def _run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
         await server.serve(sockets=sockets)
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listening = socket.socket(family, kind, protocol)
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets on every address that `host` means: `localhost` is both loopbacks."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    bound: list[socket.socket] = []
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        listening = socket.socket(family, kind, protocol)
+        try:
+            _bind(listening, family, (address[0], port, *address[2:]))
+        except OSError as error:  # a machine may resolve `::1` and have no IPv6
+            listening.close()
+            failure = error
+            continue
+        bound.append(listening)
+        port = listening.getsockname()[1]
+    if failure is not None and (not bound or failure.errno == errno.EADDRINUSE):
+        for listening in bound:
+            listening.close()
+        raise failure
+    return bound
+
+
+def _bind(listening: socket.socket, family: int, address: tuple[object, ...]) -> None:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(address)
-    except OSError:
-        listening.close()
-        raise
-    return listening
+    if family == socket.AF_INET6:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listening.bind(address)
 
 
 class _Server(uvicorn.Server):

@@ -181,6 +181,16 @@ async def test_the_token_endpoint_fails_in_its_own_words(sandbox: Sandbox) -> No
     assert (await sandbox.redeem(code)).status == 200
 
 
+async def test_a_grant_may_die_at_a_refresh_and_the_next_consent_is_a_first_one(
+    sandbox: Sandbox,
+) -> None:
+    tokens = (await sandbox.redeem(await sandbox.code())).json
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    await order(sandbox, kind="revoke_grants", path="^/token$")
+    assert (await sandbox.token(**form)).json["error"] == "invalid_grant"
+    assert "refresh_token" in (await sandbox.redeem(await sandbox.code())).json
+
+
 async def test_a_whole_batch_may_fail(sandbox: Sandbox, token: str) -> None:
     await order(sandbox, kind="status", status=503, path="^/batch$")
     headers = {"Content-Type": "multipart/mixed; boundary=b"}

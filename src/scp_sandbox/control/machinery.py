@@ -8,9 +8,7 @@ import msgspec
 from scp_sandbox.call import Call
 from scp_sandbox.control.asked import Advance, ControlError, Fault, Figures, Whose, read
 from scp_sandbox.faults import FaultBook, Order
-from scp_sandbox.oauth.clients import Client
-from scp_sandbox.oauth.grants import Grants
-from scp_sandbox.oauth.tokens import TokenMint
+from scp_sandbox.oauth.revocation import Revocation
 from scp_sandbox.quota import MODES, Ledger
 from scp_sandbox.world.people import User
 from scp_sandbox.world.world import World
@@ -20,19 +18,10 @@ class Machinery:
     """The orders under `/sandbox/` that are for no single user's items."""
 
     def __init__(
-        self,
-        *,
-        world: World,
-        mint: TokenMint,
-        grants: Grants,
-        client: Client,
-        ledger: Ledger,
-        faults: FaultBook,
+        self, *, world: World, revocation: Revocation, ledger: Ledger, faults: FaultBook
     ) -> None:
         self._world = world
-        self._mint = mint
-        self._grants = grants
-        self._client = client
+        self._revocation = revocation
         self._ledger = ledger
         self._faults = faults
 
@@ -71,19 +60,14 @@ class Machinery:
     def expire_tokens(self, call: Call) -> dict[str, Any]:
         """All access tokens given out so far expire; refresh tokens go on."""
         user = self._user(read(call, Whose).user)
-        self._mint.expire_access(user.sub if user else None)
+        self._revocation.expire(user)
         return {"expired": user.email if user else "all"}
 
     def revoke_grants(self, call: Call) -> dict[str, Any]:
         """Grants are gone as if the user had taken them back."""
         user = self._user(read(call, Whose).user)
-        if user is None:
-            self._mint.revoke_all()
-            self._grants.forget_all()
-            return {"revoked": "all"}
-        self._mint.revoke(user.sub, self._client.id)
-        self._grants.forget(user.sub, self._client.id)
-        return {"revoked": user.email}
+        self._revocation.revoke(user)
+        return {"revoked": user.email if user else "all"}
 
     def expire_history(self, call: Call) -> dict[str, Any]:
         """Every Gmail history id given out so far is answered 404."""

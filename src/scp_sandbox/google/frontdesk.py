@@ -23,6 +23,7 @@ from scp_sandbox.google.errors import (
 )
 from scp_sandbox.google.method import Asked, Method
 from scp_sandbox.google.mishaps import Mishaps
+from scp_sandbox.oauth.revocation import Revocation
 from scp_sandbox.oauth.tokens import Claims, TokenMint
 from scp_sandbox.quota import Ledger
 from scp_sandbox.world.people import User
@@ -63,6 +64,7 @@ class FrontDesk:
         *,
         world: World,
         mint: TokenMint,
+        revocation: Revocation,
         ledger: Ledger,
         faults: FaultBook,
         methods: Sequence[Method],
@@ -73,7 +75,7 @@ class FrontDesk:
         self._ledger = ledger
         self._faults = faults
         self._methods = methods
-        self._mishaps = Mishaps(world=world, mint=mint)
+        self._mishaps = Mishaps(world=world, revocation=revocation)
 
     async def answer(self, call: Call) -> Reply:
         """The reply to one call."""

@@ -10,7 +10,7 @@ from scp_sandbox.call import JSON, Reply, Wreck
 from scp_sandbox.faults import Kind, Order
 from scp_sandbox.google.errors import Service, error_body
 from scp_sandbox.google.refusals import refusal
-from scp_sandbox.oauth.tokens import TokenMint
+from scp_sandbox.oauth.revocation import Revocation
 from scp_sandbox.world.people import User
 from scp_sandbox.world.world import World
 
@@ -30,17 +30,17 @@ Owner = Callable[[], User | None]
 class Mishaps:
     """Does to a call, its reply or the world what the orders say."""
 
-    def __init__(self, *, world: World, mint: TokenMint) -> None:
+    def __init__(self, *, world: World, revocation: Revocation) -> None:
         self._world = world
-        self._mint = mint
+        self._revocation = revocation
 
     def befall(self, order: Order, owner: Owner) -> None:
         """Changes the world before a call is looked at."""
         match order.kind:
             case Kind.EXPIRE_TOKENS:
-                self._mint.expire_access()
+                self._revocation.expire(owner())
             case Kind.REVOKE_GRANTS:
-                self._mint.revoke_all()
+                self._revocation.revoke(owner())
             case Kind.DEAD_HISTORY:
                 if user := owner():
                     self._world.mailbox(user).forget_history()

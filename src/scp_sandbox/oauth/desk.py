@@ -11,6 +11,7 @@ from scp_sandbox.faults import FaultBook, Kind, Order
 from scp_sandbox.oauth.consent import ConsentPage
 from scp_sandbox.oauth.exchange import Exchange
 from scp_sandbox.oauth.identity import Identity
+from scp_sandbox.oauth.revocation import Revocation
 
 AUTHORIZE = "/o/oauth2/v2/auth"
 PATHS = (
@@ -35,9 +36,16 @@ class OAuthDesk:
     """Answers the calls at `PATHS`."""
 
     def __init__(
-        self, *, consent: ConsentPage, exchange: Exchange, identity: Identity, faults: FaultBook
+        self,
+        *,
+        consent: ConsentPage,
+        exchange: Exchange,
+        identity: Identity,
+        revocation: Revocation,
+        faults: FaultBook,
     ) -> None:
         self._faults = faults
+        self._revocation = revocation
         self._rooms: dict[tuple[str, str], Callable[[Call], Reply]] = {
             ("GET", AUTHORIZE): consent.show,
             ("POST", AUTHORIZE): consent.decide,
@@ -55,8 +63,7 @@ class OAuthDesk:
         """The reply to one call."""
         orders = self._faults.strike(call.method, call.path)
         for order in orders:
-            if order.kind is Kind.LATENCY:
-                await anyio.sleep(order.seconds)
+            await self._befall(order)
         for order in orders:
             if early := _instead(order):
                 return early
@@ -67,6 +74,17 @@ class OAuthDesk:
         for order in orders:
             reply = _afterwards(order, reply)
         return reply
+
+    async def _befall(self, order: Order) -> None:
+        match order.kind:
+            case Kind.LATENCY:
+                await anyio.sleep(order.seconds)
+            case Kind.EXPIRE_TOKENS:
+                self._revocation.expire(None)
+            case Kind.REVOKE_GRANTS:
+                self._revocation.revoke(None)
+            case _:
+                pass
 
 
 def _instead(order: Order) -> Reply | None:

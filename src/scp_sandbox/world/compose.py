@@ -68,7 +68,7 @@ def _headers(rng: random.Random, recipe: Recipe) -> Headers:
         ("Date", format_datetime(written.replace(microsecond=0))),
         ("From", address(recipe.sender)),
         ("To", ", ".join(address(p) for p in recipe.to)),
-        ("Subject", subject),
+        *([("Subject", subject)] if recipe.subject else []),
         ("Message-ID", f"<{recipe.message_id}>"),
         ("MIME-Version", "1.0"),
     ]

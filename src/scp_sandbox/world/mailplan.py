@@ -159,9 +159,11 @@ def _numbered(rng: random.Random, drafts: list[Message]) -> list[Message]:
 
 
 def _stretched(recipe: Recipe, place: int) -> Recipe:
-    """Every so many messages one is very long, so that every world of some size has such."""
+    """Now and then a very long one or one without a subject: every world of some size has such."""
     if place % 97 == 40:
         return replace(recipe, shape=Shape.LONG_TEXT)
     if place % 289 == 48:
         return replace(recipe, shape=Shape.LONG_HTML)
+    if place % 211 == 30:
+        return replace(recipe, subject="")
     return recipe

@@ -32,6 +32,7 @@ _STATES = {
     "important": "IMPORTANT",
     "sent": "SENT",
     "draft": "DRAFT",
+    "drafts": "DRAFT",
     "chat": "CHAT",
 }
 _CATEGORIES = {"primary": "CATEGORY_PERSONAL", "reservations": "", "purchases": ""}
