@@ -106,6 +106,7 @@ class Running:
 
     app: ASGIApp
     supervisor: Supervisor
+    socketio: SocketIO
 
 
 @asynccontextmanager
@@ -140,7 +141,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
         await stack.enter_async_context(_housekeeping(supervisor))
-        yield Running(app=_split(api, socketio), supervisor=supervisor)
+        yield Running(app=_split(api, socketio), supervisor=supervisor, socketio=socketio)
 
 
 async def serve(
@@ -166,18 +167,19 @@ async def serve(
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )
-        await _DrainingServer(config, server.supervisor).serve(sockets=list(sockets))
+        await _DrainingServer(config, server).serve(sockets=list(sockets))
 
 
 class _DrainingServer(uvicorn.Server):
     """Tells consumers and saves their places before connections are closed."""
 
-    def __init__(self, config: uvicorn.Config, supervisor: Supervisor) -> None:
+    def __init__(self, config: uvicorn.Config, parts: Running) -> None:
         super().__init__(config)
-        self._supervisor = supervisor
+        self._parts = parts
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._supervisor.drain()
+        await self._parts.supervisor.drain()
+        await self._parts.socketio.emptied()
         await super().shutdown(sockets=sockets)
 
 

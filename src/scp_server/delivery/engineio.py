@@ -91,6 +91,9 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # the library 
         """Close a client's transport; unlike a DISCONNECT packet, it will come back by itself."""
         # Not through the server's own method: that waits until the client has read everything.
         await line.socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+        # A WebSocket client does not heed Engine.IO's CLOSE: after None the library's writer
+        # closes the transport.
+        line.socket.queue.put_nowait(None)
 
     async def complain(self, eio_sid: str, error: ScpError) -> None:
         """Send an `error` event."""

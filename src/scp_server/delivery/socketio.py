@@ -25,6 +25,7 @@ from scp_server.domain.errors import ScpError, SessionNotFound, ShuttingDown
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.sessions import Session
 from scp_server.engine.readers import Reader, ReaderClosed
+from scp_server.engine.signal import Signal
 from scp_server.engine.supervisor import Supervisor
 
 _LOG: Final = structlog.get_logger("scp.delivery")
@@ -32,6 +33,9 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 GOODBYE: Final = "client disconnect"
 """The library's reason for a DISCONNECT packet: such a client leaves no seat."""
+
+FAREWELL_SECONDS: Final = 5.0
+"""At the end, connections may take this long to be told and closed."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -74,10 +78,27 @@ class SocketIO:
         self._server.on("disconnect", self._disconnect)
         self._server.on(SUBSCRIBE, self._subscribe)
         self._asgi = socketio.ASGIApp(self._server)
+        self._open = 0
+        self._one_closed = Signal()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request or WebSocket."""
-        await self._asgi(scope, receive, send)
+        self._open += 1
+        try:
+            await self._asgi(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._one_closed.fire()
+
+    async def emptied(self) -> None:
+        """Wait until every consumer has been told and is gone, but not for ever.
+
+        For the end, between the engine's `drain` and the closing of connections: else those would
+        be closed before anybody read why.
+        """
+        with anyio.move_on_after(FAREWELL_SECONDS):
+            while self._open:
+                await self._one_closed.wait()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
