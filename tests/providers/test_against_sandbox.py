@@ -3,7 +3,7 @@
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,11 +119,8 @@ class World:
             place = {"pageToken": answer.json["nextPageToken"]}
 
 
-Opened = Callable[..., Awaitable[World]]
-
-
 @asynccontextmanager
-async def opened(batch_size: int = 20, messages: int = 250) -> AsyncIterator[World]:
+async def opened(batch_size: int = 20, messages: int = 140) -> AsyncIterator[World]:
     listening = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     settings = SandboxSettings(messages=messages, events=120)
@@ -169,7 +166,7 @@ async def test_a_backfill_gives_exactly_the_mailbox(batch_size: int) -> None:
     async with opened(batch_size) as world:
         found = ids(await world.read(GmailMessages(MailFilters())))
         assert set(found) == await world.messages()
-        assert len(found) == len(set(found)) == 250
+        assert len(found) == len(set(found)) == 140
 
 
 @pytest.mark.parametrize(
