@@ -138,6 +138,22 @@ async def test_a_damaged_account_does_not_keep_sessions_from_being_ended(tmp_pat
         ]
 
 
+async def test_a_request_moved_to_another_token_does_not_open(tmp_path: Path) -> None:
+    # Who can write to the database must not get another's flow under a token of their own.
+    path = tmp_path / "scp.db"
+    async with sql_stores(path) as stores:
+        session = await pending(stores.sessions)
+        for name in ("first", "second"):
+            await stores.sessions.open_request(Secret(name), a_request(session.pk))
+        (first, second) = sql(path, "SELECT token_hash FROM consent_requests ORDER BY rowid")
+        sql(path, "DELETE FROM consent_requests WHERE token_hash = ?", *second)
+        sql(
+            path, "UPDATE consent_requests SET token_hash = ? WHERE token_hash = ?", *second, *first
+        )
+        with pytest.raises(SealBroken):
+            await stores.sessions.take_request(Secret("second"), now=NOW)
+
+
 async def test_what_is_written_is_seen_at_once_however_often_it_was_read(tmp_path: Path) -> None:
     # Reads are answered from memory: every write must be noticed.
     async with sql_stores(tmp_path / "scp.db") as stores:

@@ -25,7 +25,7 @@ READ_ONLY: Final = "scp_read_only"
 """Execution option of an engine that only reads."""
 
 _PRAGMAS: Final = (
-    "PRAGMA busy_timeout = 5000",  # milliseconds; for a backup or shell that holds the file
+    "PRAGMA busy_timeout = 3000",  # milliseconds; for a backup or shell that holds the file
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
