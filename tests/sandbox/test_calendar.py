@@ -259,6 +259,8 @@ async def test_what_a_sync_token_forbids_is_400(
         ({"timeMin": "0001-01-01T00:00:00+23:00"}, "badRequest"),
         ({"timeMin": "2026-11-02T00:00:00Z", "timeMax": "2026-11-01T00:00:00Z"}, "timeRangeEmpty"),
         ({"pageToken": "nonsense"}, "invalid"),
+        ({"timeZone": "Middle/Earth"}, "invalid"),
+        ({"timeZone": "a" * 3000}, "invalid"),
         ({"maxResults": "0"}, "invalidParameter"),
     ],
 )

@@ -1,21 +1,24 @@
 """A calendar event as the diary keeps it."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Status = Literal["confirmed", "tentative", "cancelled"]
 
 
-@cache
-def zone(name: str) -> ZoneInfo:
-    """The IANA zone called `name`; UTC where the machine has no such zone."""
+def known_zone(name: str) -> tzinfo | None:
+    """The IANA zone called `name`; None where this machine has no such zone."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def zone(name: str) -> tzinfo:
+    """The IANA zone called `name`; UTC where this machine has no such zone."""
+    return known_zone(name) or UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from scp_sandbox.call import Call
 from scp_sandbox.google.errors import GoogleError, invalid_parameter
 from scp_sandbox.google.method import number
+from scp_sandbox.world.event import known_zone
 
 # Not allowed together with a sync token [D].
 RESTRICTIVE = (
@@ -64,8 +65,8 @@ def asking(call: Call, now: datetime) -> Asking:
         order=_order(call, single=single),
         single=single,
         deleted=call.flag("showDeleted"),
-        zone=call.one("timeZone"),
-        most_attendees=int(most) if most and most.isdecimal() else None,
+        zone=_zone(call),
+        most_attendees=int(most[:9]) if most and most.isdecimal() else None,
         typed=not types or "default" in types,
         followable=not any(call.one(name) for name in UNFOLLOWABLE),
     )
@@ -115,6 +116,13 @@ def _moment(call: Call, name: str) -> datetime | None:
         return found.astimezone(UTC)
     except OverflowError:
         raise invalid_parameter(name, "Bad Request", reason="badRequest") from None
+
+
+def _zone(call: Call) -> str | None:
+    name = call.one("timeZone")
+    if name is not None and known_zone(name) is None:
+        raise invalid_parameter("timeZone", "Invalid time zone definition.")
+    return name
 
 
 def _updated_min(call: Call, now: datetime) -> int | None:

@@ -36,8 +36,8 @@ def parse_rule(text: str) -> Rule | None:
     try:
         return Rule(
             freq=parts["FREQ"],
-            interval=max(1, int(parts.get("INTERVAL", "1"))),
-            count=int(parts["COUNT"]) if "COUNT" in parts else None,
+            interval=min(max(1, int(parts.get("INTERVAL", "1")[:9])), 1000),
+            count=int(parts["COUNT"][:9]) if "COUNT" in parts else None,
             until=_until(parts["UNTIL"]) if "UNTIL" in parts else None,
             days=tuple(_weekday(d) for d in parts.get("BYDAY", "").split(",") if d),
             month_days=tuple(int(d) for d in parts.get("BYMONTHDAY", "").split(",") if d),
@@ -90,7 +90,7 @@ def ends_after(event: Event, moment: datetime) -> bool:
     if event.end.moment > moment or not event.recurrence:
         return event.end.moment > moment
     length = event.end.moment - event.start.moment
-    far = moment + timedelta(days=800)
+    far = moment + timedelta(days=800) if moment.year < 9990 else moment
     starts = occurrences(event.start, event.recurrence, far)
     return any(when.moment + length > moment for when in starts)
 

@@ -36,8 +36,9 @@ def digest(*texts: str) -> str:
 
 
 def sealed(token: PageToken | SyncToken) -> str:
-    """A token as text."""
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(token)).decode()
+    """A token as text. The check before it keeps out garbled ones, not clever ones."""
+    payload = msgspec.msgpack.encode(token)
+    return base64.urlsafe_b64encode(_check(payload) + payload).decode()
 
 
 def page_token(text: str) -> PageToken | None:
@@ -59,6 +60,13 @@ def sync_token(text: str) -> SyncToken | None:
 
 def _octets(text: str) -> bytes:
     try:
-        return base64.urlsafe_b64decode(text.encode("ascii"))
+        octets = base64.urlsafe_b64decode(text.encode("ascii"))
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError(text) from error
+    if octets[:6] != _check(octets[6:]):
+        raise ValueError(text)
+    return octets[6:]
+
+
+def _check(payload: bytes) -> bytes:
+    return hashlib.sha256(b"token/" + payload).digest()[:6]
