@@ -14,12 +14,13 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scp_server.access.gate import Gate
-from scp_server.access.limits import Limits, LimitValues
+from scp_server.access.limits import Limits
 from scp_server.api.app import build_app
-from scp_server.api.services import ApiValues, Services
+from scp_server.api.services import ApiValues, Endings, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.config.operator_key import operator_key
 from scp_server.config.settings import Settings
+from scp_server.config.values import engine_values, limit_values
 from scp_server.consent.connect import Connect
 from scp_server.consent.freshness import Freshness
 from scp_server.consent.revoke import Revoke
@@ -31,10 +32,9 @@ from scp_server.delivery.socketio import Doors, SocketIO
 from scp_server.domain.errors import StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.engine.courses import Machinery
-from scp_server.engine.supervisor import EngineValues, Supervisor
-from scp_server.engine.window import ShareLimits
+from scp_server.engine.relay import NoticeRelay
+from scp_server.engine.supervisor import Supervisor
 from scp_server.ports.authority import Authority
-from scp_server.ports.notices import SessionNotices
 from scp_server.providers.exchange import Exchange
 from scp_server.providers.google.dialect import google_dialect
 from scp_server.providers.google.oauth import GoogleAuthority, GoogleEndpoints
@@ -55,34 +55,6 @@ GRACE_SECONDS: Final = 20
 MAX_INBOUND: Final = 64 * 1024
 """Bytes in one WebSocket message from a client: control only."""
 CONNECTIONS_PER_PROVIDER: Final = 100
-SECONDS_A_DAY: Final = 86_400.0
-
-
-class NoticeRelay:
-    """Passes consent's notices on to the engine, which is built after it."""
-
-    def __init__(self) -> None:
-        self.engine: SessionNotices | None = None
-
-    async def token_refreshed(self, session_pk: int, *, expires_at: float) -> None:
-        """Pass it on."""
-        if self.engine is not None:
-            await self.engine.token_refreshed(session_pk, expires_at=expires_at)
-
-    async def consent_lost(self, session_pk: int) -> None:
-        """Pass it on."""
-        if self.engine is not None:
-            await self.engine.consent_lost(session_pk)
-
-    async def consent_renewed(self, session_pk: int) -> None:
-        """Pass it on."""
-        if self.engine is not None:
-            await self.engine.consent_renewed(session_pk)
-
-    async def session_ended(self, session_pk: int) -> None:
-        """Pass it on."""
-        if self.engine is not None:
-            await self.engine.session_ended(session_pk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +99,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             ground.chance,
         )
         links = Registry(_lines(ground, tokens, authorities))
-        supervisor = Supervisor(_machinery(ground, links), _engine_values(settings))
+        supervisor = Supervisor(_machinery(ground, links), engine_values(settings))
         ground.relay.engine = supervisor
-        limits = Limits(MemoryRateLimits(ground.clock), _limit_values(settings), ground.clock)
+        limits = Limits(MemoryRateLimits(ground.clock), limit_values(settings), ground.clock)
         gate = Gate(
             ground.stores.sessions,
             operator_key=ground.operator,
@@ -137,10 +109,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             session_days=settings.session_days,
         )
         socketio = _socketio(ground, gate, limits, supervisor)
-        api = build_app(_services(ground, gate, limits, supervisor, (links, authorities)))
+        services = _services(ground, gate, limits, supervisor, (links, authorities))
+        api = build_app(services)
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
-        await stack.enter_async_context(_housekeeping(supervisor))
+        await stack.enter_async_context(_housekeeping(supervisor, services.revoke))
         yield Running(app=_split(api, socketio), supervisor=supervisor, socketio=socketio)
 
 
@@ -265,27 +238,6 @@ def _machinery(ground: Ground, links: Registry) -> Machinery:
     )
 
 
-def _engine_values(settings: Settings) -> EngineValues:
-    return EngineValues(
-        share=ShareLimits(events=settings.window.events, size=settings.window.bytes),
-        seat_seconds=settings.window.seat_seconds,
-        session_seconds=settings.session_days * SECONDS_A_DAY,
-    )
-
-
-def _limit_values(settings: Settings) -> LimitValues:
-    limits = settings.limits
-    return LimitValues(
-        connections_per_session=limits.connections_per_session,
-        connection_window_seconds=limits.connection_window_seconds,
-        stream_events_per_minute=limits.stream_events_per_minute,
-        data_requests_per_minute=limits.data_requests_per_minute,
-        subscriptions_per_minute=limits.subscriptions_per_minute,
-        starts_per_minute=limits.starts_per_minute,
-        max_rate_limit_per_minute=limits.max_rate_limit_per_minute,
-    )
-
-
 def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor) -> SocketIO:
     settings = ground.settings
     return SocketIO(
@@ -298,6 +250,7 @@ def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor
             ),
             origins=(settings.public_url, *settings.allowed_origins),
             allow_query_session=settings.allow_query_session,
+            stall_seconds=settings.window.stall_seconds,
         )
     )
 
@@ -334,10 +287,15 @@ def _services(
         chance=ground.chance,
         meter=ground.metrics,
         values=_api_values(settings),
-        metrics_text=ground.metrics.text,
+        metrics_text=partial(_metrics_text, ground.metrics, supervisor),
         ready=partial(_answers, stores),
         draining=lambda: supervisor.draining,
     )
+
+
+def _metrics_text(metrics: Metrics, supervisor: Supervisor) -> bytes:
+    supervisor.measure(metrics)
+    return metrics.text()
 
 
 async def _answers(stores: Stores) -> bool:
@@ -390,12 +348,13 @@ def _split(api: ASGIApp, socketio: SocketIO) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _housekeeping(supervisor: Supervisor) -> AsyncIterator[None]:
+async def _housekeeping(supervisor: Supervisor, revoke: Endings) -> AsyncIterator[None]:
     async def tidy() -> None:
         while True:
             await anyio.sleep(TIDY_SECONDS)
             try:
                 await supervisor.tidy()
+                await revoke.sweep()
             except StorageUnavailable:
                 # Readiness reports it; the next round finds the same work again.
                 _LOG.warning("tidy_postponed")

@@ -13,6 +13,8 @@ from support.canaries import Find, finds, forms
 from support.guide_client import Heard, listening
 from support.processes import Child, fetch, operator_key, start_sandbox, start_server
 
+from scp_sandbox.clock import Clock
+from scp_sandbox.oauth.tokens import TokenMint
 from scp_sdk import AsyncSCPClient
 from scp_sdk.sandbox_consent import consent_in_sandbox
 
@@ -22,7 +24,15 @@ MAIL = {
     "from_name": "Canary Sendername Zaunkoenig",
     "body": "Canary body: the wren sings at Zaunkoenig lane number 4711",
 }
-TOKENS = {"access token": "ya29.", "refresh token": "1//0"}
+
+
+def token_beginnings() -> dict[str, str]:
+    """What every token of the sandbox begins with, long enough not to be there by chance."""
+    mint = TokenMint(key=bytes(32), clock=Clock(), lifetime=60)
+    return {
+        "access token": mint.access("subject", "client", (), offline=True)[:20],
+        "refresh token": mint.refresh("subject", "client", ())[:20],
+    }
 
 
 async def used(server: Child, sandbox: Child, folder: Path) -> dict[str, str]:
@@ -103,7 +113,7 @@ async def test_nothing_of_a_mailbox_is_left_behind(tmp_path: Path, places: list[
     )
     try:
         with anyio.fail_after(120):
-            secrets = await used(server, sandbox, folder) | TOKENS
+            secrets = await used(server, sandbox, folder) | token_beginnings()
         assert finds(secrets, places, spared) == []
         server.kill()
         assert finds(secrets, places, spared) == []

@@ -91,6 +91,10 @@ class Endings(Protocol):
         """End a session."""
         ...
 
+    async def sweep(self) -> int:
+        """End every session whose time is over."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiValues:

@@ -50,6 +50,11 @@ class Proof:
         """Pings that were not answered yet."""
         return len(self._pings)
 
+    async def answered(self) -> None:
+        """Wait until no ping is out."""
+        while self._pings:
+            await self._changed.wait()
+
     async def until_ping_is_due(self) -> None:
         """Wait until a ping should be sent: soon after an event, at once after many.
 

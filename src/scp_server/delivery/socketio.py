@@ -21,7 +21,7 @@ from scp_server.delivery.engineio import GuardedServer, Line, error_object, spel
 from scp_server.delivery.packets import SUBSCRIBE
 from scp_server.delivery.pump import Consumer, Outlet, pump
 from scp_server.delivery.subscribing import Subscribe, read_subscription
-from scp_server.domain.errors import ScpError, SessionNotFound, ShuttingDown
+from scp_server.domain.errors import ScpError, SessionNotFound, ShuttingDown, SlowConsumer
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.sessions import Session
 from scp_server.engine.readers import Reader, ReaderClosed
@@ -53,6 +53,7 @@ class Doors:
     origins: tuple[str, ...]
     """Origins a browser may come from; other clients send none."""
     allow_query_session: bool
+    stall_seconds: float = 30.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -176,7 +177,7 @@ class SocketIO:
         with connection.scope:
             try:
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._ask_for_proof, connection.line)
+                    tasks.start_soon(self._watch, connection.line, tasks.cancel_scope)
                     await self._carry(connection)
                     tasks.cancel_scope.cancel()
             except Exception:  # noqa: BLE001  (the boundary: one client's fault stays its own)
@@ -192,10 +193,25 @@ class SocketIO:
         except ScpError as error:
             await self._server.complain(connection.line.eio_sid, error)
 
-    async def _ask_for_proof(self, line: Line) -> None:
+    async def _watch(self, line: Line, carrying: anyio.CancelScope) -> None:
+        """Ask for proof; end the carrying of who takes nothing of what it is owed.
+
+        Waiting for our own pacing is not stalling: then nothing is owed, and no ping is out.
+        """
+        seconds = self._doors.stall_seconds
         while True:
             await line.proof.until_ping_is_due()
             await self._server.ping(line)
+            with anyio.move_on_after(seconds) as waiting:
+                await line.proof.answered()
+            if waiting.cancelled_caught:
+                break
+        stalled = SlowConsumer(
+            f"Nothing of what was sent has been taken for {seconds:g} seconds. Connect again to "
+            "go on after the last event that arrived."
+        )
+        await self._server.complain(line.eio_sid, stalled)
+        carrying.cancel()
 
     # -- subscribing ---------------------------------------------------------------------------
 

@@ -139,6 +139,12 @@ class ShuttingDown(ScpError):
     code = ErrorCode.SHUTTING_DOWN
 
 
+class SlowConsumer(ScpError):
+    """A consumer takes nothing of what it is owed; its seat remains."""
+
+    code = ErrorCode.SLOW_CONSUMER
+
+
 class LimitReached(RequestError):
     """A limit of ours. `retry_after` in seconds, `reset_time` in epoch seconds."""
 

@@ -38,6 +38,7 @@ from scp_server.engine.transitions import Plan, adopted
 from scp_server.engine.views import StreamView
 from scp_server.engine.window import ShareLimits
 from scp_server.ports.audit import AuditEntry
+from scp_server.ports.meter import Meter
 from scp_wire.codes import ErrorObject
 from scp_wire.events import EventType, NoticeData, TokenRefreshData
 
@@ -308,6 +309,15 @@ class Supervisor:
     def connections(self, session_pk: int | None) -> int:
         """How many consumers are attached: a session's, or all."""
         return self._door.connections(session_pk)
+
+    def measure(self, meter: Meter) -> None:
+        """Tell a meter how much there is right now."""
+        lives = list(self._live)
+        meter.streams_active(sum(len(live.running) for live in lives))
+        meter.connections(self.connections(None))
+        meter.window_bytes(
+            sum(share.size for live in lives for share in live.window.shares.values())
+        )
 
     # -- what consent tells --------------------------------------------------------------------
 

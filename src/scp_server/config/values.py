@@ -1,0 +1,33 @@
+"""Settings as the plain values that the core is made with."""
+
+from typing import Final
+
+from scp_server.access.limits import LimitValues
+from scp_server.config.settings import Settings
+from scp_server.engine.supervisor import EngineValues
+from scp_server.engine.window import ShareLimits
+
+SECONDS_A_DAY: Final = 86_400.0
+
+
+def engine_values(settings: Settings) -> EngineValues:
+    """What the engine is set to."""
+    return EngineValues(
+        share=ShareLimits(events=settings.window.events, size=settings.window.bytes),
+        seat_seconds=settings.window.seat_seconds,
+        session_seconds=settings.session_days * SECONDS_A_DAY,
+    )
+
+
+def limit_values(settings: Settings) -> LimitValues:
+    """The sizes of our own limits."""
+    limits = settings.limits
+    return LimitValues(
+        connections_per_session=limits.connections_per_session,
+        connection_window_seconds=limits.connection_window_seconds,
+        stream_events_per_minute=limits.stream_events_per_minute,
+        data_requests_per_minute=limits.data_requests_per_minute,
+        subscriptions_per_minute=limits.subscriptions_per_minute,
+        starts_per_minute=limits.starts_per_minute,
+        max_rate_limit_per_minute=limits.max_rate_limit_per_minute,
+    )
