@@ -36,6 +36,9 @@ class NoLink:
     async def perform(self, reading: Reading[T]) -> T:
         raise AssertionError("nothing is read here")
 
+    def delayed(self) -> float:
+        return 0.0
+
 
 class SomeTypes:
     """ports.links.Links that knows which types there are, and reads none."""
@@ -54,6 +57,9 @@ class SomeTypes:
 
     def connector(self, config: StreamConfig) -> Connector:
         raise AssertionError("nothing is read here")
+
+    def delayed(self) -> float:
+        return 0.0
 
     def link(self, session: Session) -> Link:
         return NoLink()

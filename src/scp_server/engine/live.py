@@ -126,6 +126,8 @@ class Running:
         reason = progress.reason
         if not wanted and reason in {Reason.BACKFILLING, Reason.FOLLOWING, Reason.DELIVERING}:
             reason = Reason.WAITING_FOR_CONSUMER
+        elif reason == Reason.BACKFILLING and self.runner.around.link.delayed() > 0:
+            reason = Reason.RATE_LIMITED
         stream = replace(
             self.stream,
             state_reason=reason,

@@ -20,3 +20,7 @@ class Link(Protocol):
         Raises: ProviderError, with the remedy the engine is to apply.
         """
         ...
+
+    def delayed(self) -> float:
+        """Seconds that calls of this account still wait for quota; 0 when they hardly do."""
+        ...
