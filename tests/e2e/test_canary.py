@@ -108,7 +108,7 @@ async def test_nothing_of_a_mailbox_is_left_behind(tmp_path: Path, places: list[
     server = start_server(
         folder,
         sandbox,
-        environ={"TMPDIR": str(temporary)},
+        TMPDIR=str(temporary),
         limits__stream_events_per_minute="0",
     )
     try:

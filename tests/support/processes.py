@@ -100,23 +100,24 @@ def start_sandbox(folder: Path, *options: str) -> Child:
     )
 
 
-def start_server(
-    folder: Path, sandbox: Child, *, environ: dict[str, str] | None = None, **settings: str
-) -> Child:
+def start_server(folder: Path, sandbox: Child, **settings: str) -> Child:
     """A server whose Google is the sandbox, with its data in `folder`.
 
-    Settings are given by their variable's name without `SCP_`, in lower case.
+    Settings are given by their variable's name without `SCP_`, in lower case; names in capitals
+    are variables as they stand.
     """
-    variables = {
+    environ = {
         "SCP_DATA_DIR": str(folder / "data"),
         "SCP_PORT": "0",
         "SCP_LOG_LEVEL": "debug",
         "SCP_GOOGLE__QUOTA_UNITS_PER_MINUTE": "10000000",
         **sandbox.told,
-        **{f"SCP_{name.upper()}": value for name, value in settings.items()},
-        **(environ or {}),
+        **{
+            name if name.isupper() else f"SCP_{name.upper()}": value
+            for name, value in settings.items()
+        },
     }
-    return start(["serve"], variables, folder / "server.log", until="listens on")
+    return start(["serve"], environ, folder / "server.log", until="listens on")
 
 
 def operator_key(folder: Path) -> str:
