@@ -55,7 +55,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     """One server for this module."""
     folder = tmp_path_factory.mktemp("server")
     sandbox = start_sandbox(tmp_path_factory.mktemp("sandbox"), "--messages=50")
-    server: Child = start_server(folder, sandbox, environ=None)
+    server: Child = start_server(folder, sandbox)
     yield Real(server.url, operator_key(folder))
     server.close()
     sandbox.close()

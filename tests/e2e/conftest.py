@@ -54,7 +54,7 @@ def start(tmp_path: Path, sandbox: Child) -> Iterator[StartServer]:
     def begin(google: Child | None = None, **settings: str) -> Server:
         folder = tmp_path / f"server-{len(servers)}"
         folder.mkdir()
-        child = start_server(folder, google or sandbox, environ=None, **settings)
+        child = start_server(folder, google or sandbox, **settings)
         servers.append(Server(child, folder, google or sandbox, settings))
         return servers[-1]
 

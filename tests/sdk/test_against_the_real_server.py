@@ -39,7 +39,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
 
 
 def opened(folder: Path, sandbox: Child, environ: dict[str, str]) -> Iterator[World]:
-    server = start_server(folder, sandbox, environ=environ)
+    server = start_server(folder, sandbox, **environ)
     try:
         yield World(server, sandbox, operator_key(folder))
     finally:

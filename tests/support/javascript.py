@@ -71,7 +71,7 @@ class GuideClient:
                 self.seen.append(sight)
                 if enough(sight):
                     return sight
-        last = [str(sight)[:400] for sight in self.seen[-3:]]
+        last = [str(sight)[:300] for sight in self.seen[-5:]]
         raise AssertionError(f"waited in vain; of {len(self.seen)} sights these were last: {last}")
 
     async def sees(self, what: str) -> Sight:

@@ -54,7 +54,7 @@ class Server:
     def start_again(self) -> None:
         """Start once more, after `child.stop()` or `child.kill()`: same port, same data."""
         port = {"port": str(URL(self.url).port)}
-        self.child = start_server(self.folder, self.sandbox, environ=None, **(self.settings | port))
+        self.child = start_server(self.folder, self.sandbox, **(self.settings | port))
 
     async def call(
         self, path: str, body: object = None, *, session: str | None = None, method: str = ""
