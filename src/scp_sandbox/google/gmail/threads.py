@@ -8,6 +8,7 @@ from scp_sandbox.google.gmail.desk import GmailDesk
 from scp_sandbox.google.gmail.listing import ESTIMATE, matching, token_after, wanted
 from scp_sandbox.google.gmail.messages import view_of
 from scp_sandbox.google.gmail.payload import resource, snippet
+from scp_sandbox.google.gmail.search import Judge
 from scp_sandbox.google.method import Asked
 from scp_sandbox.world.message import Message
 
@@ -57,10 +58,10 @@ class Threads:
             body = msgspec.json.decode(msgspec.json.encode(body))
         return asked.reply(body)
 
-    def _leads(self, asked: Asked, message: Message, judge: object) -> bool:
+    def _leads(self, asked: Asked, message: Message, judge: Judge) -> bool:
         thread = self._desk.mailbox(asked.user).thread(message.thread_id)
         newer = [m for m in thread if m.order > message.order]
-        return not (callable(judge) and any(judge(m) for m in newer))
+        return not any(judge(m) for m in newer)
 
     def _entry(self, asked: Asked, thread_id: str) -> dict[str, str]:
         messages = self._desk.mailbox(asked.user).thread(thread_id)
