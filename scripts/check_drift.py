@@ -4,19 +4,13 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scp_server.api.openapi import document_of, encoded
-from scp_server.api.routes.table import OPERATIONS
+from scp_server.api.documents import asyncapi_text, openapi_text
 from scp_server.config.describe import settings_page
 
-
-def openapi() -> str:
-    """The OpenAPI document of the route table."""
-    return encoded(document_of(OPERATIONS)).decode()
-
-
-GENERATED: Mapping[str, Callable[[], str]] = {
-    "schema/openapi.json": openapi,
-    "docs/settings.md": settings_page,
+GENERATED: Mapping[str, Callable[[], bytes]] = {
+    "schema/openapi.json": openapi_text,
+    "schema/asyncapi.json": asyncapi_text,
+    "docs/settings.md": lambda: settings_page().encode(),
 }
 
 
@@ -25,12 +19,12 @@ def main() -> int:
     drifted = []
     for name, generate in GENERATED.items():
         path, text = Path(name), generate()
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+        if path.exists() and path.read_bytes() == text:
             continue
         drifted.append(name)
         if "--write" in sys.argv:
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(text)
     for name in drifted:
         print(f"{name}: {'written' if '--write' in sys.argv else 'out of date: run make schema'}")
     return 1 if drifted and "--write" not in sys.argv else 0

@@ -44,7 +44,8 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _listen(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle's delay off only for sockets whose protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

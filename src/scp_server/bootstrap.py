@@ -43,6 +43,7 @@ from scp_server.providers.link import Line
 from scp_server.providers.quota import Governor
 from scp_server.providers.registry import Registry
 from scp_server.storage.sql.database import Stores, open_database
+from scp_server.telemetry.access_log import AccessLog
 from scp_server.telemetry.clock import SystemChance, SystemClock
 from scp_server.telemetry.metrics import Metrics
 from scp_wire.stream_types import Provider
@@ -114,7 +115,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
         await stack.enter_async_context(_housekeeping(supervisor, services.revoke))
-        yield Running(app=_split(api, socketio), supervisor=supervisor, socketio=socketio)
+        app = AccessLog(_split(api, socketio), ground.clock)
+        yield Running(app=app, supervisor=supervisor, socketio=socketio)
 
 
 async def serve(

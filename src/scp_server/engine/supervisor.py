@@ -245,12 +245,11 @@ class Supervisor:
         return [await self._view(s, self._running_of(s)) for s in streams]
 
     async def all(self) -> list[StreamView]:
-        """All streams that run."""
-        return [
-            await self._view(running.stream, running)
-            for live in self._live
-            for running in live.running.values()
+        """All streams there are, those that ended within a week included."""
+        streams = [
+            s for state in StreamState for s in await self._machinery.streams.in_state(state)
         ]
+        return [await self._view(s, self._running_of(s)) for s in streams]
 
     def _running_of(self, stream: Stream) -> Running | None:
         live = self._live.get(stream.session_pk)
