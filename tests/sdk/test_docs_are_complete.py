@@ -15,6 +15,7 @@ from scp_wire.stream_types import DATA_TYPES, StreamType
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+OPENAPI = ROOT / "schema" / "openapi.json"
 PAGES = ("api_reference.md", "websocket_reference.md", "error_codes.md")
 
 
@@ -60,6 +61,12 @@ def test_every_operation_of_the_openapi_document_has_its_heading() -> None:
     headings = [row for row in page("api_reference.md").splitlines() if row.startswith("### ")]
     spoken = {pair for row in headings for pair in re.findall(r"`(\w+) (/[^`]+)`", row)}
     assert spoken == {(operation.method, operation.path) for operation in table.OPERATIONS}
+
+
+@pytest.mark.skipif(not OPENAPI.exists(), reason="the document is written by `make schema`")
+def test_every_path_of_the_written_openapi_document_is_in_the_reference() -> None:
+    for path in json.loads(OPENAPI.read_text())["paths"]:
+        assert f" {path}`" in page("api_reference.md")
 
 
 @pytest.mark.parametrize("name", PAGES)
