@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import pytest
 from support.processes import Child, fetch, operator_key, start_sandbox, start_server
+from support.running import Server
 
 from scp_sdk import AsyncSCPClient, Event, SCPClient, SessionPending, StreamAlreadyActive
 from scp_sdk.sandbox_consent import NoSandbox, consent_in_sandbox, obtain_session
@@ -188,3 +190,24 @@ async def test_the_walk_of_the_consent_pages_names_its_people(calm: World) -> No
         await consent_in_sandbox(calm.url, user="nobody@sandbox.example")
     with pytest.raises(NoSandbox, match="no sandbox"):
         await consent_in_sandbox(calm.url, provider="microsoft")
+
+
+async def test_a_reader_outlives_a_killed_server_and_gets_each_message_once(
+    tmp_path: Path, sandbox: Child
+) -> None:
+    server = Server(start_server(tmp_path, sandbox), tmp_path, sandbox, {})
+    try:
+        session = await consent_in_sandbox(server.url)
+        ids: list[str] = []
+        async with AsyncSCPClient(server.url, session) as client:
+            stream = client.stream(
+                stream_type="gmail_messages", batch_size=5, rate_limit_per_minute=600
+            )
+            async for item in stream:
+                ids.append(item.id)
+                if len(ids) in {20, 90}:
+                    server.child.kill()
+                    await anyio.to_thread.run_sync(server.start_again)
+        assert len(ids) == len(set(ids)) == MESSAGES
+    finally:
+        server.child.close()
