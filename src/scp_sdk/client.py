@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 from urllib.parse import quote, urlsplit
@@ -201,24 +202,14 @@ class AsyncSCPClient:
         if (stream_type is None) == (stream_id is None):
             raise ValueError("Give stream_type to start a stream, or stream_id to join one.")
         session = self._session(session_id)
-
-        async def start() -> str:
-            return await self.start_stream(
-                stream_type=str(stream_type), session_id=session, **options
-            )
-
-        async def status(stream: str) -> StreamStatus:
-            return await self.get_stream_status(stream, session)
-
-        async def stop(stream: str) -> StreamStopped:
-            return await self.stop_stream(stream, session)
-
         opened = AsyncItemStream(
             Calls(
                 connect=self._subscribed,
-                start=start,
-                status=status,
-                stop=stop,
+                start=partial(
+                    self.start_stream, stream_type=stream_type or "", session_id=session, **options
+                ),
+                status=partial(self.get_stream_status, session_id=session),
+                stop=partial(self.stop_stream, session_id=session),
                 patience=self._patience,
                 chance=self._chance,
             ),
