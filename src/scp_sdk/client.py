@@ -1,7 +1,7 @@
 """AsyncSCPClient: the client."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -202,17 +202,11 @@ class AsyncSCPClient:
         if (stream_type is None) == (stream_id is None):
             raise ValueError("Give stream_type to start a stream, or stream_id to join one.")
         session = self._session(session_id)
+        start = partial(
+            self.start_stream, stream_type=stream_type or "", session_id=session, **options
+        )
         opened = AsyncItemStream(
-            Calls(
-                connect=self._subscribed,
-                start=partial(
-                    self.start_stream, stream_type=stream_type or "", session_id=session, **options
-                ),
-                status=partial(self.get_stream_status, session_id=session),
-                stop=partial(self.stop_stream, session_id=session),
-                patience=self._patience,
-                chance=self._chance,
-            ),
+            self._calls(session, start),
             Introduction(session_id=session, agent_id=options.get("agent_id")),
             stream_type=stream_type,
             stream_id=stream_id,
@@ -301,6 +295,16 @@ class AsyncSCPClient:
             "GET", "/api/providers", ProviderList, bearer=self._session_id
         )
         return answer["providers"]
+
+    def _calls(self, session: str, start: Callable[[], Awaitable[str]]) -> Calls:
+        return Calls(
+            connect=self._subscribed,
+            start=start,
+            status=partial(self.get_stream_status, session_id=session),
+            stop=partial(self.stop_stream, session_id=session),
+            patience=self._patience,
+            chance=self._chance,
+        )
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._http is None:
