@@ -1,0 +1,358 @@
+"""The window and its readers against a plain model, over any course of what may happen to them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import anyio
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.streaming import config_of, stream_of
+from support.virtual_time import VirtualLoop
+
+from scp_server.domain.event_ref import EventRef
+from scp_server.domain.streams import Place
+from scp_server.engine.readers import Entry, Reader, Subscription
+from scp_server.engine.window import Draft, Mark, Share, ShareLimits, Window
+from scp_wire.events import EventType
+from scp_wire.stream_types import Provider, StreamType
+
+T = TypeVar("T")
+TYPES = (StreamType.GMAIL_MESSAGES, StreamType.CALENDAR_EVENTS, StreamType.FILES)
+LIMITS = ShareLimits(events=6, size=4096)
+subscriptions = st.builds(
+    Subscription, types=st.none() | st.frozensets(st.sampled_from(TYPES), max_size=2)
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event as the model remembers it, for ever."""
+
+    n: int
+    stream_type: StreamType
+    offset: int
+    ordinal: int | None
+
+
+@dataclass
+class Modelled:
+    """A stream in the model."""
+
+    share: Share
+    reported: list[Mark]
+    started: int
+    """The head when it began: nothing of it is older."""
+    events: list[Told] = field(default_factory=list)
+    marks: list[tuple[int, int]] = field(default_factory=list)
+    """(n, place) of each mark."""
+    proven: int = 0
+    dropped: set[int] = field(default_factory=set)
+    written: int = 0
+
+
+@dataclass
+class Consumer:
+    """A reader in the model."""
+
+    reader: Reader
+    at: int
+    floors: dict[StreamType, int]
+    proven: int
+    taken: list[Told] = field(default_factory=list)
+    given: list[Entry] = field(default_factory=list)
+
+
+class WindowMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = VirtualLoop()
+        self.window = Window(Provider.GOOGLE, "e" * 12, LIMITS)
+        self.epochs = 1
+        self.head = 0
+        self.places = 0
+        self.streams: dict[StreamType, Modelled] = {}
+        self.consumers: list[Consumer] = []
+        self.left: list[int] = []
+        self.ordinals = dict.fromkeys(TYPES, 0)
+        for stream_type in TYPES[:2]:
+            self.open_a_stream(stream_type)
+
+    def teardown(self) -> None:
+        self.loop.close()
+
+    def _now(self, what: Callable[[], Awaitable[T]]) -> T | None:
+        """What it gives at once, None when it waits."""
+
+        async def briefly() -> T | None:
+            with anyio.move_on_after(0.001):
+                return await what()
+            return None
+
+        return self.loop.run_until_complete(briefly())
+
+    def _wanting(self, stream_type: StreamType) -> list[Consumer]:
+        return [c for c in self.consumers if c.reader.wants(stream_type)]
+
+    def _settle(self) -> None:
+        for stream_type, stream in self.streams.items():
+            wanting = self._wanting(stream_type)
+            if wanting:
+                last = stream.events[-1].n if stream.events else stream.started
+                stream.proven = max(stream.proven, min(*(c.proven for c in wanting), last))
+
+    def _due(self, consumer: Consumer, event: Told) -> bool:
+        stream = self.streams[event.stream_type]
+        return (
+            event.n > consumer.floors.get(event.stream_type, 0)
+            and event.n not in stream.dropped
+            and (event.ordinal is None or consumer.reader.wants(event.stream_type))
+        )
+
+    # -- what may happen -----------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.streams) < len(TYPES))
+    @rule(data=st.data())
+    def open_another_stream(self, data: st.DataObject) -> None:
+        closed = sorted(set(TYPES) - set(self.streams))
+        self.open_a_stream(data.draw(st.sampled_from(closed)))
+
+    def open_a_stream(self, stream_type: StreamType) -> None:
+        reported: list[Mark] = []
+        stream = stream_of(config_of(stream_type), f"stream-{stream_type}")
+        share = self.window.open(stream, reported.append, 0)
+        self.streams[stream_type] = Modelled(share, reported, self.head, proven=self.head)
+
+    @precondition(lambda self: self.streams)
+    @rule(
+        data=st.data(),
+        size=st.sampled_from([20, 20, 300, 2000, 9000]),
+        item=st.sampled_from([True, True, False]),
+        count=st.integers(min_value=1, max_value=7),
+    )
+    def append(self, data: st.DataObject, size: int, count: int, *, item: bool) -> None:
+        stream_type = data.draw(st.sampled_from(sorted(self.streams)))
+        for _ in range(count):
+            self._append(stream_type, size, item=item)
+
+    def _append(self, stream_type: StreamType, size: int, *, item: bool) -> None:
+        stream = self.streams[stream_type]
+        draft = Draft(
+            event_type=EventType.DATA_UPDATE if item else EventType.STREAM_STARTED,
+            body=b'{"x":"%b"}' % (b"x" * size),
+            timestamp=1.0,
+            ordinal=self.ordinals[stream_type] + 1 if item else None,
+        )
+
+        async def put() -> EventRef:
+            await self.window.reserve(stream.share, draft.room)
+            return self.window.append(stream.share, draft)
+
+        ref = self._now(put)
+        if ref is None:
+            self._held_back_for_a_reason(stream_type, stream)
+            return
+        self.head += 1
+        assert ref == EventRef(self.window.epoch, self.head)
+        self.ordinals[stream_type] += item
+        offset = stream.events[-1].offset + 1 if stream.events else 1
+        stream.events.append(Told(self.head, stream_type, offset, draft.ordinal))
+
+    def _held_back_for_a_reason(self, stream_type: StreamType, stream: Modelled) -> None:
+        oldest = stream.share.waiting[0]
+        told = next(e for e in stream.events if e.n == oldest.n)
+        owed = any(
+            self._due(c, told)
+            and told.n > (c.proven if c.reader.wants(stream_type) else c.reader.taken)
+            for c in self.consumers
+        )
+        assert told.n > stream.proven or owed
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data())
+    def mark(self, data: st.DataObject) -> None:
+        stream = self.streams[data.draw(st.sampled_from(sorted(self.streams)))]
+        self.places += 1
+        n = max([stream.started, *(e.n for e in stream.events)])
+        stream.marks.append((n, self.places))
+        before = len(stream.reported)
+        self.window.mark(stream.share, Place(taken=self.places), items=0)
+        if not self._wanting(stream.share.stream_type):
+            assert len(stream.reported) == before, "a stream that nobody reads does not move"
+
+    @precondition(lambda self: len(self.consumers) < 3)
+    @rule(wanted=subscriptions)
+    def attach_without_a_place(self, wanted: Subscription) -> None:
+        reader = self.window.attach(wanted, None)
+        floors = {key: stream.proven for key, stream in self.streams.items()}
+        start = min(floors.values(), default=self.head)
+        self.consumers.append(Consumer(reader, start, floors, start))
+        self._settle()
+
+    @precondition(lambda self: self.left)
+    @rule(data=st.data(), wanted=subscriptions)
+    def come_back_to_a_place(self, data: st.DataObject, wanted: Subscription) -> None:
+        place = data.draw(st.sampled_from(self.left))
+        if not self.window.reaches(wanted, place):
+            wanted_streams = [s for t, s in self.streams.items() if wanted.wants(t)]
+            assert any(s.share.evicted_n > place for s in wanted_streams)
+            return
+        reader = self.window.attach(wanted, place)
+        self.consumers.append(Consumer(reader, place, {}, place))
+        self._settle()
+
+    @precondition(lambda self: self.consumers)
+    @rule(data=st.data(), limit=st.integers(min_value=1, max_value=9))
+    def take(self, data: st.DataObject, limit: int) -> None:
+        self._take(data.draw(st.sampled_from(self.consumers)), limit)
+
+    def _take(self, consumer: Consumer, limit: int) -> None:
+        due = [
+            event
+            for stream in self.streams.values()
+            for event in stream.events
+            if event.n > consumer.at and self._due(consumer, event)
+        ]
+        due = sorted(due, key=lambda event: event.n)[:limit]
+        taken = self._now(lambda: consumer.reader.take(limit))
+        entries = taken.entries if taken else ()
+        assert [e.n for e in entries] == [e.n for e in due]
+        assert [e.encoded.offset for e in entries] == [e.offset for e in due]
+        # Where it stands: past all it has looked at, so that nothing comes twice.
+        at = due[-1].n if len(due) == limit else self.head
+        assert consumer.at <= at
+        consumer.at = at
+        consumer.taken += due
+        consumer.given += entries
+
+    @precondition(lambda self: self.consumers)
+    @rule(data=st.data())
+    def take_and_prove(self, data: st.DataObject) -> None:
+        consumer = data.draw(st.sampled_from(self.consumers))
+        self._take(consumer, 9)
+        if consumer.taken:
+            self._prove(consumer, consumer.taken[-1].n)
+
+    @precondition(lambda self: self.consumers)
+    @rule(data=st.data())
+    def write(self, data: st.DataObject) -> None:
+        consumer = data.draw(st.sampled_from(self.consumers))
+        if not consumer.given:
+            return
+        consumer.reader.written(consumer.given, self.window.epoch)
+        for entry in consumer.given:
+            if entry.ordinal is not None:
+                stream = self.streams[entry.stream_type]
+                stream.written = max(stream.written, entry.ordinal)
+        consumer.given = []
+
+    @precondition(lambda self: self.consumers)
+    @rule(data=st.data())
+    def prove(self, data: st.DataObject) -> None:
+        consumer = data.draw(st.sampled_from(self.consumers))
+        if not consumer.taken:
+            return
+        self._prove(consumer, data.draw(st.sampled_from([event.n for event in consumer.taken])))
+
+    def _prove(self, consumer: Consumer, n: int) -> None:
+        consumer.reader.proven(EventRef(self.window.epoch, n))
+        consumer.proven = max(consumer.proven, n)
+        self._settle()
+
+    @precondition(lambda self: self.consumers)
+    @rule(data=st.data(), n=st.integers(min_value=0, max_value=500))
+    def claim_what_was_never_taken(self, data: st.DataObject, n: int) -> None:
+        consumer = data.draw(st.sampled_from(self.consumers))
+        consumer.reader.proven(EventRef("f" * 12, n))
+        consumer.reader.proven(EventRef(self.window.epoch, consumer.reader.taken + 1 + n))
+        assert consumer.reader.proven_n == consumer.proven
+
+    @precondition(lambda self: self.consumers)
+    @rule(data=st.data(), wanted=subscriptions)
+    def subscribe(self, data: st.DataObject, wanted: Subscription) -> None:
+        consumer = data.draw(st.sampled_from(self.consumers))
+        if self.window.behind(consumer.reader, wanted):
+            lost = [t for t in self.streams if wanted.wants(t)]
+            self.wind_back()
+            for stream_type in lost:
+                self.open_a_stream(stream_type)
+        consumer.reader.subscribe(wanted)
+        self._settle()
+
+    @precondition(lambda self: self.consumers)
+    @rule(data=st.data())
+    def detach(self, data: st.DataObject) -> None:
+        consumer = data.draw(st.sampled_from(self.consumers))
+        self.consumers.remove(consumer)
+        consumer.reader.detach()
+        self.left.append(consumer.reader.proven_n)
+        self._settle()
+
+    @precondition(lambda self: any(len(s.events) > 9 for s in self.streams.values()))
+    @rule(data=st.data())
+    def drop(self, data: st.DataObject) -> None:
+        stream = self.streams[data.draw(st.sampled_from(sorted(self.streams)))]
+        self.window.drop(stream.share)
+        stream.dropped |= {event.n for event in stream.events}
+        stream.marks.clear()
+        stream.reported.clear()
+
+    @precondition(lambda self: self.head > 20)
+    @rule(reopened=st.sets(st.sampled_from(TYPES), min_size=1))
+    def wind_back_and_begin_again(self, reopened: set[StreamType]) -> None:
+        self.wind_back()
+        for stream_type in sorted(reopened):
+            self.open_a_stream(stream_type)
+
+    def wind_back(self) -> None:
+        self.epochs += 1
+        epoch = f"{self.epochs:012x}"
+        self.window.rewind(epoch)
+        assert self.window.epoch == epoch
+        assert not self.window.shares
+        self.streams.clear()
+        self.left.clear()
+        self.head = 0
+        for consumer in self.consumers:
+            consumer.at = consumer.proven = 0
+            consumer.floors = {}
+            consumer.taken, consumer.given = [], []
+
+    # -- what always holds ---------------------------------------------------------------------
+
+    @invariant()
+    def a_share_keeps_its_limits(self) -> None:
+        for stream in self.streams.values():
+            share = stream.share
+            assert len(share.waiting) <= LIMITS.events
+            assert share.size == sum(entry.encoded.size for entry in share.waiting)
+            assert share.size <= LIMITS.size or len(share.waiting) == 1
+
+    @invariant()
+    def a_mark_is_reported_when_all_have_proven_it_and_in_order(self) -> None:
+        for stream_type, stream in self.streams.items():
+            assert stream.share.proven_n == stream.proven
+            reached = [place for n, place in stream.marks if n <= stream.proven]
+            told = [mark.place.taken for mark in stream.reported]
+            assert told == sorted(told)
+            assert set(told) <= set(reached)
+            if self._wanting(stream_type):
+                assert told[-1:] == reached[-1:]
+
+    @invariant()
+    def readers_are_where_they_should_be(self) -> None:
+        for consumer in self.consumers:
+            assert consumer.reader.proven_n == consumer.proven
+            assert consumer.reader.epoch == self.window.epoch
+            places = [event.n for event in consumer.taken]
+            assert places == sorted(set(places))
+
+    @invariant()
+    def items_are_counted_once(self) -> None:
+        for stream in self.streams.values():
+            assert stream.share.items_written == stream.written
+
+
+WindowMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
+test_window_and_readers_do_as_the_model = WindowMachine.TestCase

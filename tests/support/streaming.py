@@ -1,0 +1,419 @@
+"""What the engine streams from and to, written by hand: stores, a provider, seals, consumers."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import anyio
+import anyio.lowlevel
+import msgspec
+
+from scp_server.domain.changes import Change, Followed, Step
+from scp_server.domain.errors import ProviderError, StorageUnavailable, StreamAlreadyActive
+from scp_server.domain.event_ref import EventRef
+from scp_server.domain.sessions import Session, SessionState
+from scp_server.domain.streams import (
+    LedgerRow,
+    Position,
+    Reason,
+    Stream,
+    StreamConfig,
+    StreamState,
+)
+from scp_server.engine.readers import Entry, Reader, ReaderClosed
+from scp_server.ports.connector import Connector, Reading
+from scp_server.ports.link import Link
+from scp_wire import encode
+from scp_wire.codes import ErrorObject
+from scp_wire.events import ChangeKind, Event
+from scp_wire.filters import MailFilters
+from scp_wire.items import Message
+from scp_wire.stream_types import Provider, StreamType
+
+T = TypeVar("T")
+MAIL, DIARY = StreamType.GMAIL_MESSAGES, StreamType.CALENDAR_EVENTS
+SCOPES = frozenset({"mail", "calendar"})
+
+
+def message(item_id: str, *, text: str = "") -> Message:
+    return Message(
+        id=item_id,
+        thread_id=None,
+        subject=None,
+        sender=None,
+        from_name=None,
+        to=[],
+        cc=[],
+        bcc=[],
+        date=None,
+        date_original=None,
+        labels=[],
+        unread=None,
+        snippet=None,
+        body_text=text,
+        body_html=None,
+        truncated=[],
+        attachments=[],
+    )
+
+
+def change(item_id: str, *, version: str = "1", text: str = "") -> Change:
+    return Change(kind=ChangeKind.CREATED, item=message(item_id, text=text), version=version)
+
+
+def config_of(stream_type: StreamType = MAIL, **changes: Any) -> StreamConfig:  # noqa: ANN401  (any field)
+    plain = StreamConfig(
+        stream_type=stream_type,
+        provider=Provider.GOOGLE,
+        filters=MailFilters(),
+        given_filters={},
+        batch_size=100,
+        max_results=None,
+        real_time=False,
+        rate_limit_per_minute=0,
+        include_raw=False,
+        agent_id=None,
+    )
+    return replace(plain, **changes)
+
+
+def stream_of(config: StreamConfig, stream_id: str = "stream-a") -> Stream:
+    return Stream(
+        stream_id=stream_id,
+        session_pk=1,
+        config=config,
+        state=StreamState.ACTIVE,
+        state_reason=Reason.BACKFILLING,
+        items_streamed=0,
+        started_at=0.0,
+        last_activity=0.0,
+        ended_at=None,
+        error=None,
+    )
+
+
+def session_of(pk: int = 1, **changes: Any) -> Session:  # noqa: ANN401  (any field)
+    plain = Session(
+        pk=pk,
+        last4="wxyz",
+        provider=Provider.GOOGLE,
+        state=SessionState.ACTIVE,
+        account=None,
+        scopes=SCOPES,
+        stream_types=(MAIL, DIARY),
+        agent_id=None,
+        created_at=0.0,
+        last_used_at=0.0,
+        expires_at=1e12,
+        endpoints={},
+    )
+    return replace(plain, **changes)
+
+
+class PlainSeals:
+    """ports.seals.Seals that seals nothing, so that tests can read along."""
+
+    def seal(self, purpose: str, plain: bytes) -> str:
+        return f"{purpose}.{base64.urlsafe_b64encode(plain).decode()}"
+
+    def open(self, purpose: str, sealed: str) -> bytes | None:
+        kind, _, text = sealed.partition(".")
+        try:
+            return (
+                base64.b64decode(text, altchars=b"-_", validate=True) if kind == purpose else None
+            )
+        except ValueError:
+            return None
+
+    def fingerprint(self, purpose: str, value: bytes) -> bytes:
+        return purpose.encode() + value
+
+
+class MemoryLedger:
+    """ports.streams.StreamStore. `broken` makes every method fail as a lost database does."""
+
+    def __init__(self) -> None:
+        self.streams: dict[str, Stream] = {}
+        self.rows: dict[str, list[LedgerRow]] = {}
+        self.broken = False
+        self.tidied = 0
+        self.pause: Callable[[], Any] | None = None
+        """Awaited before each write."""
+
+    async def _ready(self) -> None:
+        if self.pause is not None:
+            await self.pause()
+        if self.broken:
+            raise StorageUnavailable("The database does not answer.")
+
+    async def create(self, stream: Stream) -> None:
+        await self._ready()
+        for other in self.streams.values():
+            same = other.config.stream_type is stream.config.stream_type
+            if same and other.session_pk == stream.session_pk and _active(other):
+                raise StreamAlreadyActive("It runs already.", stream_id=other.stream_id)
+        self.streams[stream.stream_id] = stream
+        self.rows[stream.stream_id] = []
+
+    async def get(self, stream_id: str) -> Stream | None:
+        await self._ready()
+        return self.streams.get(stream_id)
+
+    async def of_session(self, session_pk: int) -> list[Stream]:
+        await self._ready()
+        return [s for s in self.streams.values() if s.session_pk == session_pk][::-1]
+
+    async def in_state(self, state: StreamState) -> list[Stream]:
+        await self._ready()
+        return [s for s in self.streams.values() if s.state is state]
+
+    async def save(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
+        await self._ready()
+        self.rows.setdefault(stream_id, []).append(row)
+        stream = self.streams.get(stream_id)
+        if stream is not None:
+            self.streams[stream_id] = replace(stream, items_streamed=row.items, last_activity=now)
+
+    async def end(
+        self,
+        stream_id: str,
+        state: StreamState,
+        reason: str,
+        error: ErrorObject | None,
+        *,
+        now: float,
+    ) -> None:
+        await self._ready()
+        self.streams[stream_id] = replace(
+            self.streams[stream_id], state=state, state_reason=reason, error=error, ended_at=now
+        )
+
+    async def latest(self, stream_id: str) -> LedgerRow | None:
+        await self._ready()
+        rows = self.rows.get(stream_id)
+        return rows[-1] if rows else None
+
+    async def place_at(self, stream_id: str, epoch: str, n: int) -> LedgerRow | None:
+        await self._ready()
+        known = [r for r in self.rows.get(stream_id, []) if r.epoch == epoch and r.n <= n]
+        return known[-1] if known else None
+
+    async def tidy(self, *, now: float) -> None:
+        await self._ready()
+        self.tidied += 1
+
+
+def _active(stream: Stream) -> bool:
+    return stream.state is StreamState.ACTIVE
+
+
+@dataclass(slots=True)
+class Source:
+    """A provider with items `<name>0`, `<name>1`, ... and a log of what changed since.
+
+    `troubles` are raised by the calls they are keyed by ("bookmark", "backfill", "follow"), in
+    order, before anything is given.
+    """
+
+    name: str = "m"
+    items: int = 0
+    step: int = 7
+    text: str = ""
+    log: list[str] = field(default_factory=list)
+    troubles: dict[str, list[ProviderError]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    called: anyio.Event = field(default_factory=anyio.Event)
+    pause: float = 0.0
+    """Seconds a call takes."""
+
+    @property
+    def ids(self) -> list[str]:
+        return [f"{self.name}{k}" for k in range(self.items)]
+
+    def happen(self, *item_ids: str) -> None:
+        """Something changes."""
+        self.log += item_ids
+
+    def answer(self, call: str) -> None:
+        self.calls.append(call)
+        self.called.set()
+        self.called = anyio.Event()
+        waiting = self.troubles.get(call)
+        if waiting:
+            raise waiting.pop(0)
+
+
+class ScriptedConnector:
+    """ports.connector.Connector over a source: positions are numbers."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def bookmark(self) -> Reading[Position]:
+        yield from ()
+        self._source.answer("bookmark")
+        return _position(len(self._source.log))
+
+    def backfill(self, resume: Position | None) -> Reading[Step]:
+        yield from ()
+        source = self._source
+        source.answer("backfill")
+        first = 0 if resume is None else int(resume)
+        last = min(first + source.step, source.items)
+        return Step(
+            changes=tuple(change(i, text=source.text) for i in source.ids[first:last]),
+            resume=_position(last) if last < source.items else None,
+        )
+
+    def follow(self, since: Position) -> Reading[Followed]:
+        yield from ()
+        source = self._source
+        source.answer("follow")
+        first = int(since)
+        last = min(first + source.step, len(source.log))
+        return Followed(
+            changes=tuple(
+                change(source.log[k], version=f"v{k}", text=source.text) for k in range(first, last)
+            ),
+            since=_position(last),
+            more=last < len(source.log),
+        )
+
+
+def _position(k: int) -> Position:
+    return Position(str(k).encode())
+
+
+@dataclass(slots=True)
+class DirectLink:
+    """ports.link.Link to a scripted connector: nothing to ask for, only time to take."""
+
+    source: Source
+
+    async def perform(self, reading: Reading[T]) -> T:
+        await anyio.sleep(self.source.pause)
+        try:
+            next(reading)
+        except StopIteration as end:
+            learned: T = end.value
+            return learned
+        raise AssertionError("a scripted connector asks for nothing")
+
+    def delayed(self) -> float:
+        return 0.0
+
+
+@dataclass(slots=True)
+class SourceLinks:
+    """ports.links.Links over one source a stream type."""
+
+    sources: Mapping[StreamType, Source]
+
+    def available(self, stream_type: StreamType) -> bool:
+        return stream_type in self.sources
+
+    def scopes(self, stream_type: StreamType, session: Session) -> frozenset[str]:
+        return frozenset({"mail" if stream_type is MAIL else "calendar"})
+
+    def check(self, config: StreamConfig) -> None:
+        return
+
+    def connector(self, config: StreamConfig) -> Connector:
+        return ScriptedConnector(self.sources[config.stream_type])
+
+    def link(self, session: Session) -> Link:
+        return _LinkOfAll()
+
+
+class _LinkOfAll:
+    async def perform(self, reading: Reading[T]) -> T:
+        await anyio.lowlevel.checkpoint()
+        try:
+            next(reading)
+        except StopIteration as end:
+            learned: T = end.value
+            return learned
+        raise AssertionError("a scripted connector asks for nothing")
+
+    def delayed(self) -> float:
+        return 0.0
+
+
+def told(entry: Entry) -> Event:
+    """An entry as a client reads it."""
+    return msgspec.json.decode(encode.event(entry.encoded, "session-x"), type=Event)
+
+
+def item_ids(events: Sequence[Event]) -> list[str]:
+    return [e.data["payload"]["id"] for e in events if e.event_type == "data_update"]
+
+
+def kinds(events: Sequence[Event]) -> list[str]:
+    """Event types, runs of items as one."""
+    found: list[str] = []
+    for event in events:
+        if found[-1:] != ["data_update"] or event.event_type != "data_update":
+            found.append(event.event_type)
+    return found
+
+
+@dataclass(slots=True, eq=False)
+class Eater:
+    """A consumer that takes everything, and proves it as long as it may."""
+
+    reader: Reader
+    limit: int = 16
+    proving: bool = True
+    events: list[Event] = field(default_factory=list)
+    refs: list[EventRef] = field(default_factory=list)
+    notices: list[Event] = field(default_factory=list)
+    closed: str | None = None
+    grew: anyio.Event = field(default_factory=anyio.Event)
+
+    async def run(self) -> None:
+        """Eat until closed or cancelled."""
+        try:
+            while True:
+                await self.bite()
+        except ReaderClosed as end:
+            self.closed = end.reason
+
+    async def bite(self) -> None:
+        """Take what is there, or the next that comes."""
+        taken = await self.reader.take(self.limit)
+        epoch = self.reader.epoch
+        for notice in taken.notices:
+            text = encode.event(notice, "session-x")
+            self.notices.append(msgspec.json.decode(text, type=Event))
+        self.events += [told(entry) for entry in taken.entries]
+        self.refs += [EventRef(epoch, entry.n) for entry in taken.entries]
+        if taken.entries:
+            self.reader.written(taken.entries, epoch)
+        self.grew.set()
+        self.grew = anyio.Event()
+        await anyio.lowlevel.checkpoint()
+        if self.proving:
+            self.prove()
+
+    def prove(self) -> None:
+        """All that was taken has arrived."""
+        if self.refs:
+            self.reader.proven(self.refs[-1])
+
+    async def until(self, kind: str) -> Event:
+        """Wait for an event (or notice) of a type."""
+        while True:
+            for event in (*self.events, *self.notices):
+                if event.event_type == kind:
+                    return event
+            await self.grew.wait()
+
+    async def until_items(self, count: int) -> None:
+        """Wait for that many items."""
+        while len(self.ids) < count:
+            await self.grew.wait()
+
+    @property
+    def ids(self) -> list[str]:
+        return item_ids(self.events)
