@@ -76,7 +76,7 @@ def test_line_ends_and_escapes_in_a_message_stay_on_its_line(style: Format) -> N
 def test_a_secret_is_taken_out_wherever_it_stands(style: Format) -> None:
     out = io.StringIO()
     with logging_to(out, level="debug", style=style):
-        log = logging.getLogger("uvicorn.error")
+        log = logging.getLogger("a.server")
         log.info('"WebSocket /socket.io/?session_id=CANARY" [accepted]')
         log.info("%s", SESSION)
         log.info("x", extra={"headers": {"authorization": "Bearer CANARY"}, "url": f"/?{SESSION}"})

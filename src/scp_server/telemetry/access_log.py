@@ -1,7 +1,6 @@
 """The access log: method, path and status of a request; never its query, never an id."""
 
 import logging
-import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -9,9 +8,9 @@ from scp_server.ports.clock import Clock
 
 _log: Final = logging.getLogger("scp_server.access")
 
-_ID: Final = re.compile(r"(session|stream|agent|operator)-[^/]*")
-MOST_PATH: Final = 200
-"""Characters of a path nobody knows."""
+SOCKET_IO: Final = "/socket.io"
+NOWHERE: Final = "(no route)"
+"""Shown for a path that leads nowhere: a client may have put anything into it."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -62,9 +61,8 @@ class AccessLog:
 
 
 def path_shown(scope: Scope) -> str:
-    """The template of the path if a router has left it in the scope, else the path without ids."""
+    """The template of the path that a router has left in the scope; no path anybody made up."""
     template = getattr(scope.get("route"), "path", None)
     if isinstance(template, str):
         return template
-    path = _ID.sub(lambda match: f"{{{match[1]}_id}}", scope["path"])
-    return path if len(path) <= MOST_PATH else path[:MOST_PATH] + "…"
+    return SOCKET_IO if scope["path"] in {SOCKET_IO, SOCKET_IO + "/"} else NOWHERE
