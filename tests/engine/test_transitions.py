@@ -224,13 +224,25 @@ def test_what_only_the_user_can_mend_parks_and_what_nobody_can_mend_ends() -> No
     assert step(place, Failed(refused, 1, 1), plan) == (place, (GiveUp(refused),))
 
 
-def test_a_cursor_beyond_its_own_bound_ends_the_backfill_without_an_item() -> None:
-    plan = Plan(real_time=False, max_results=100)
-    place = Place(phase=Phase.BACKFILLING, resume=HERE, taken=103)
-    read = Step(changes=tuple(change(f"i{k}") for k in range(20)), resume=LATER)
-    after, commands = step(place, StepRead(read), plan)
-    assert after.phase is Phase.READ
-    assert commands == (Announce(Announcement.COMPLETED),)
+@given(bound=st.integers(1, 12), total=st.integers(0, 40), size=st.integers(1, 7))
+def test_bounded_backfills_from_cursor_to_cursor_give_everything(
+    bound: int, total: int, size: int
+) -> None:
+    plan = Plan(real_time=False, max_results=bound)
+    given_out: set[str] = set()
+    place = Place(phase=Phase.BACKFILLING)
+    while place.phase is Phase.BACKFILLING:
+        begin = int(place.resume or b"0")
+        here = range(begin, min(begin + size, total))
+        onwards = Position(str(here.stop).encode()) if here.stop < total else None
+        read = Step(changes=tuple(change(f"i{k}") for k in here), resume=onwards)
+        place, commands = step(place, StepRead(read), plan)
+        given_out |= {c.item.id for e in commands if isinstance(e, Emit) for c in e.changes}
+        assert place.taken <= bound
+        if place.phase is Phase.READ and place.cut and bound >= size:
+            place = adopted(place, plan)
+    if bound >= size:
+        assert given_out == {f"i{k}" for k in range(total)}
 
 
 def test_a_cursor_of_a_followed_stream_catches_up_once_where_nothing_is_to_be_followed() -> None:
@@ -255,4 +267,4 @@ def test_a_cursor_that_cannot_be_followed_from_begins_again_where_it_must(phase:
 def test_a_backfill_goes_on_from_a_cursor_without_following() -> None:
     plan = Plan(real_time=False, max_results=None)
     place = Place(phase=Phase.BACKFILLING, since=HERE, resume=LATER, taken=5)
-    assert adopted(place, plan) == Place(phase=Phase.BACKFILLING, resume=LATER, taken=5)
+    assert adopted(place, plan) == Place(phase=Phase.BACKFILLING, resume=LATER)

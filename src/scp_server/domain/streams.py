@@ -74,6 +74,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where the backfill goes on; None at its start."""
     taken: int = 0
     """Items of this backfill so far, held against `max_results`."""
+    cut: bool = False
+    """Whether `max_results` ended the backfill with more there; `resume` is then where."""
     recovering: bool = False
     """Whether this backfill repairs a lost position: its end is announced as `stream_resumed`."""
 

@@ -147,8 +147,7 @@ def _emit(changes: tuple[Change, ...], origin: Origin) -> tuple[Command, ...]:
 def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
     changes = read.changes
     if plan.max_results is not None:
-        # A cursor may bring a place that lies beyond this stream's own bound.
-        changes = changes[: max(plan.max_results - place.taken, 0)]
+        changes = changes[: plan.max_results - place.taken]
     taken = place.taken + len(changes)
     moved = msgspec.structs.replace(place, resume=read.resume, taken=taken)
     commands = _emit(changes, Origin.BACKFILL)
@@ -161,7 +160,15 @@ def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
             moved, phase=Phase.FOLLOWING, resume=None, recovering=False
         )
         return followed, (*commands, *ended)
-    completed = msgspec.structs.replace(moved, phase=Phase.READ, resume=None, recovering=False)
+    # A step that was cut short is begun again by whoever goes on from here: repeats, no hole.
+    whole = len(changes) == len(read.changes)
+    completed = msgspec.structs.replace(
+        moved,
+        phase=Phase.READ,
+        resume=read.resume if whole else place.resume,
+        cut=not whole or read.resume is not None,
+        recovering=False,
+    )
     return completed, (*commands, *ended, Announce(Announcement.COMPLETED))
 
 
@@ -199,10 +206,14 @@ def adopted(place: Place, plan: Plan) -> Place:
     """A place that another stream's cursor brought, as this stream goes on from it.
 
     A reading that was not followed has no place to follow from. What changed since could be missed
-    by one that is to follow, so it begins again: repeats carry the same `change_id`.
+    by one that is to follow, so it begins again: repeats carry the same `change_id`. A backfill
+    that `max_results` ended goes on, and the new stream's bound counts its own items only.
     """
     if plan.real_time and place.since is None:
         return Place()
-    if not plan.real_time and place.phase is Phase.BACKFILLING:
-        return msgspec.structs.replace(place, since=None)
-    return place
+    if place.phase is Phase.READ and place.cut:
+        place = msgspec.structs.replace(place, phase=Phase.BACKFILLING, cut=False)
+    if place.phase is not Phase.BACKFILLING:
+        return place
+    since = place.since if plan.real_time else None
+    return msgspec.structs.replace(place, since=since, taken=0)

@@ -57,6 +57,9 @@ class Connector(Protocol):
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """Return the next few items of what is there; `Step.resume` is None on the last.
 
+        Never more at once than the stream's `max_results`: a step that is cut short is given
+        again to whoever goes on from there, who would else come no further.
+
         A place within a page that is gone means the page is read whole again.
         """
         ...

@@ -54,7 +54,7 @@ def _gmail_messages(config: StreamConfig) -> Connector:
 
 
 def _calendar_events(config: StreamConfig) -> Connector:
-    return CalendarEvents(_events(config))
+    return CalendarEvents(_events(config), max_results=config.max_results)
 
 
 def _mail(config: StreamConfig) -> MailFilters:

@@ -45,7 +45,8 @@ class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, tag="calendar-listi
 class CalendarEvents:
     """A connector (ports.connector) of one user's calendars under one stream's filters."""
 
-    def __init__(self, filters: EventFilters) -> None:
+    def __init__(self, filters: EventFilters, *, max_results: int | None = None) -> None:
+        self._group = min(GROUP, max_results or GROUP)
         self._listing = (("maxResults", str(LISTING_PAGE)), *listing_params(filters))
         self._following = CalendarFollowing(filters, self._listing)
         self._calendars: list[Calendar] | None = None
@@ -72,7 +73,7 @@ class CalendarEvents:
                 break
             page = yield from self._page_at(current)
             rest = page.after(current.after)
-            changes = _created(page, rest[:GROUP], current.calendar)
+            changes = _created(page, rest[: self._group], current.calendar)
             place = self._onwards(current, page, rest)
             if changes:
                 return self._step(changes, place)
@@ -99,8 +100,8 @@ class CalendarEvents:
     def _onwards(
         self, place: EventsPlace, page: EventPage, rest: Sequence[str]
     ) -> EventsPlace | None:
-        if len(rest) > GROUP:
-            return msgspec.structs.replace(place, after=rest[GROUP - 1])
+        if len(rest) > self._group:
+            return msgspec.structs.replace(place, after=rest[self._group - 1])
         if page.next is not None:
             return msgspec.structs.replace(place, page=page.next, after=None)
         return self._next_calendar(place)
