@@ -1,4 +1,4 @@
-"""Items: one message or calendar event, in the same shape from every provider.
+"""Items: one message, thread, event, contact or file, in the same shape from every provider.
 
 Unknown is null, never absent. Times are RFC 3339 in UTC ("2026-11-23T07:45:00Z"); an all-day
 event's start and end are dates ("2026-11-23", the end exclusive). Addresses are bare.
@@ -76,10 +76,71 @@ class CalendarEvent(msgspec.Struct, frozen=True, kw_only=True):
     body_text: str | None
 
 
+class ThreadMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as its thread lists it: without bodies."""
+
+    id: str
+    thread_id: str | None
+    subject: str | None
+    sender: str | None = msgspec.field(name="from")
+    from_name: str | None
+    to: list[str]
+    cc: list[str]
+    bcc: list[str]
+    date: str | None
+    date_original: str | None
+    labels: list[str]
+    unread: bool | None
+    snippet: str | None
+    attachments: list[Attachment]
+
+
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation. `from` is who began it; `labels` are those any of its messages has."""
+
+    id: str
+    subject: str | None
+    sender: str | None = msgspec.field(name="from")
+    participants: list[str]
+    """Every address that wrote or was written to, each once, in order of appearance."""
+    message_count: int | None
+    last_date: str | None
+    labels: list[str]
+    messages: list[ThreadMessage]
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """A person or an organisation in the user's address book."""
+
+    id: str
+    subject: str | None
+    """The display name."""
+    emails: list[str]
+    phones: list[str]
+    organisation: str | None
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or folder: its metadata, never its content."""
+
+    id: str
+    subject: str | None
+    """The name."""
+    owner: str | None = msgspec.field(name="from")
+    mime_type: str | None
+    size: int | None
+    """Bytes; null for folders and for documents that have none."""
+    parent_ids: list[str]
+    trashed: bool | None
+    created: str | None
+    modified: str | None
+    url: str | None
+
+
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
     """All that is said of a deleted item."""
 
     id: str
 
 
-Item = Message | CalendarEvent | Gone
+Item = Message | Thread | CalendarEvent | Contact | File | Gone

@@ -5,9 +5,7 @@ from typing import Any
 
 from scp_server.domain.streams import Position
 from scp_wire.events import ChangeKind
-from scp_wire.items import CalendarEvent, Gone, Message
-
-Item = Message | CalendarEvent | Gone
+from scp_wire.items import Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
