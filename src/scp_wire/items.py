@@ -23,8 +23,8 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     size: int | None
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One mail message."""
+class ThreadMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail message without its bodies, as its thread lists it."""
 
     id: str
     thread_id: str | None
@@ -40,11 +40,16 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     labels: list[str]
     unread: bool | None
     snippet: str | None
+    attachments: list[Attachment]
+
+
+class Message(ThreadMessage, frozen=True, kw_only=True):
+    """One mail message."""
+
     body_text: str | None
     body_html: str | None
     truncated: list[str]
     """Names of the fields that were cut to their limit."""
-    attachments: list[Attachment]
 
 
 class Attendee(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,25 +79,6 @@ class CalendarEvent(msgspec.Struct, frozen=True, kw_only=True):
     recurrence: list[str] | None
     """RFC 5545 lines (RRULE, EXDATE, ...) of a series' master."""
     body_text: str | None
-
-
-class ThreadMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as its thread lists it: without bodies."""
-
-    id: str
-    thread_id: str | None
-    subject: str | None
-    sender: str | None = msgspec.field(name="from")
-    from_name: str | None
-    to: list[str]
-    cc: list[str]
-    bcc: list[str]
-    date: str | None
-    date_original: str | None
-    labels: list[str]
-    unread: bool | None
-    snippet: str | None
-    attachments: list[Attachment]
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
