@@ -77,7 +77,12 @@ def _house(settings: SandboxSettings, clock: Clock) -> _House:
     grants = Grants(clock)
     return _House(
         world=World(
-            seed=settings.seed, messages=settings.messages, events=settings.events, clock=clock
+            seed=settings.seed,
+            messages=settings.messages,
+            events=settings.events,
+            contacts=settings.contacts,
+            files=settings.files,
+            clock=clock,
         ),
         key=key,
         client=client,

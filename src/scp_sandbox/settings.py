@@ -18,6 +18,8 @@ class SandboxSettings:
         messages: messages per mailbox that the default listing shows; spam and trash (about 4 %)
             come on top of it.
         events: items per user that plain `events.list` calls show over all the user's calendars.
+        contacts: people in each user's address book.
+        files: files and folders in each user's drive, shared and trashed ones too.
         quotas: `generous` counts calls and refuses none; `published` refuses as Google does.
         base_url: the address clients see, without a trailing slash; None takes it from each
             request's `Host`.
@@ -30,6 +32,8 @@ class SandboxSettings:
     seed: int = 1
     messages: int = 1200
     events: int = 300
+    contacts: int = 200
+    files: int = 400
     quotas: QuotaMode = "generous"
     base_url: str | None = None
     client_id: str = DEFAULT_CLIENT_ID

@@ -1,26 +1,41 @@
-"""The whole world: its users, each with a mailbox and calendars, made when first asked for."""
+"""The whole world: its users and what each of them has, made when first asked for."""
 
 import hashlib
 
 from scp_sandbox.clock import Clock
+from scp_sandbox.world.addressbook import AddressBook
 from scp_sandbox.world.diary import Diary, DiaryCard
+from scp_sandbox.world.drive import Drive
 from scp_sandbox.world.mailbox import Mailbox
 from scp_sandbox.world.people import USERS, User
 
 
 class World:
-    """Holds everything that Google would hold about the sandbox's users."""
+    """Holds everything that the providers would hold about the sandbox's users."""
 
-    def __init__(self, *, seed: int, messages: int, events: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        messages: int,
+        events: int,
+        clock: Clock,
+        contacts: int = 200,
+        files: int = 400,
+    ) -> None:
         self.clock = clock
         self._seed = seed
         self._messages = messages
         self._events = events
+        self._contacts = contacts
+        self._files = files
         self._users = {user.email: user for user in USERS}
         self._by_sub = {user.sub: user for user in USERS}
         self._mailboxes: dict[str, Mailbox] = {}
         self._diaries: dict[str, dict[str, Diary]] = {}
         self._list_epochs: dict[str, int] = {}
+        self._books: dict[str, AddressBook] = {}
+        self._drives: dict[str, Drive] = {}
 
     @property
     def users(self) -> tuple[User, ...]:
@@ -55,6 +70,22 @@ class World:
         """The user's calendar of this id; `primary` is the user's own."""
         wanted = user.email if calendar_id == "primary" else calendar_id
         return self.diaries(user).get(wanted)
+
+    def addressbook(self, user: User) -> AddressBook:
+        """The user's contacts, the same at every provider."""
+        found = self._books.get(user.email)
+        if found is None:
+            found = AddressBook(user, seed=self._seed, count=self._contacts, clock=self.clock)
+            self._books[user.email] = found
+        return found
+
+    def drive(self, user: User) -> Drive:
+        """The user's files, the same at every provider."""
+        found = self._drives.get(user.email)
+        if found is None:
+            found = Drive(user, seed=self._seed, count=self._files, clock=self.clock)
+            self._drives[user.email] = found
+        return found
 
     def list_epoch(self, user: User) -> int:
         """Which life the user's calendar list is in; its sync tokens die with it."""
