@@ -182,12 +182,14 @@ class Courses:
 
     async def _course(self, live: LiveSession, running: Running) -> None:
         ending: Ending | None = None
-        with running.scope:
-            ending = await self._run(running)
-        if ending is None:
-            ending = self._left(running)
-        with anyio.CancelScope(shield=True):
-            await self._conclude(live, running, ending)
+        try:
+            with running.scope:
+                ending = await self._run(running)
+            ending = ending or self._left(running)
+        finally:
+            # Also when all is torn down at once: whoever waits for this run is let go.
+            with anyio.CancelScope(shield=True):
+                await self._conclude(live, running, ending)
         if ending is not None:
             with anyio.move_on_after(LINGER_SECONDS):
                 await self._last_words_heard(live, running, ending)
@@ -309,13 +311,11 @@ class Courses:
                 self._say_last_words(live, running, ending)
 
     def _somebody_listens(self, live: LiveSession, running: Running, ending: Ending) -> bool:
-        """Whether anyone may still come for what is left of a stream."""
-        if not live.seats.empty:
+        """Whether anyone is owed, or may still come for, what is left of a stream."""
+        if not live.seats.empty or live.window.owes(running.share):
             return True
-        if running.share.all_proven:
-            return False
         # A failure waits for its first consumer: nobody asked for it.
-        return ending.state is StreamState.FAILED or live.window.wanted(running.share)
+        return ending.state is StreamState.FAILED and not running.share.all_proven
 
 
 def _failed(fault: Exception) -> Ending:

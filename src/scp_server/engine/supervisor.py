@@ -4,18 +4,16 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import anyio
 
 from scp_server.domain.errors import (
-    InsufficientScope,
     ScpError,
-    SessionPending,
     ShuttingDown,
     StorageUnavailable,
     StreamConfigError,
     StreamNotFound,
-    TokenExpired,
 )
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.secrets import STREAM_PREFIX
@@ -28,6 +26,7 @@ from scp_server.domain.streams import (
     StreamConfig,
     StreamState,
 )
+from scp_server.engine.admission import check
 from scp_server.engine.arrivals import Arrival
 from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors, refused
@@ -41,6 +40,9 @@ from scp_server.ports.audit import AuditEntry
 from scp_server.ports.meter import Meter
 from scp_wire.codes import ErrorObject
 from scp_wire.events import EventType, NoticeData, TokenRefreshData
+
+DRAIN_SECONDS: Final = 15.0
+"""How long a shutdown waits for places to be saved; the promise for all of it is 25 seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +121,11 @@ class Supervisor:
         self._door.shut()
         for live in self._live:
             self._tell_draining(live)
-        async with anyio.create_task_group() as tasks:
-            for live in self._live:
-                for running in list(live.running.values()):
-                    tasks.start_soon(self._leave, running.stream, Leaving.SHUT_DOWN)
+        with anyio.move_on_after(DRAIN_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                for live in self._live:
+                    for running in list(live.running.values()):
+                        tasks.start_soon(self._leave, running.stream, Leaving.SHUT_DOWN)
         for live in self._live:
             for reader in live.window.readers:
                 reader.close(EventType.SERVER_DRAINING)
@@ -146,7 +149,9 @@ class Supervisor:
         Raises: StreamAlreadyActive, CursorInvalid, InsufficientScope, TokenExpired,
         SessionPending, StreamConfigError, ShuttingDown, StorageUnavailable.
         """
-        self._check(session, config)
+        if self._draining:
+            raise ShuttingDown("The server is going down. Try again in a few seconds.")
+        check(session, config, self._machinery.links)
         row = await self._row_of(cursor, session, config) if cursor else _beginning()
         machinery = self._machinery
         now = machinery.clock.now()
@@ -176,24 +181,6 @@ class Supervisor:
         with contextlib.suppress(StorageUnavailable):
             # If that fails as well, the stream is resumed at the next start, or stopped by hand.
             await self._end(stream, StreamState.FAILED, str(error.code), error)
-
-    def _check(self, session: Session, config: StreamConfig) -> None:
-        if self._draining:
-            raise ShuttingDown("The server is going down. Try again in a few seconds.")
-        if session.state is SessionState.PENDING:
-            raise SessionPending(
-                "The user has not consented yet. Open the authorization URL first."
-            )
-        if session.state is not SessionState.ACTIVE:
-            raise TokenExpired("The user's consent is gone. Renew it at the authorization URL.")
-        self._machinery.links.check(config)
-        missing = self._machinery.links.scopes(config.stream_type, session) - session.scopes
-        if missing:
-            raise InsufficientScope(
-                "The user did not grant what this stream type needs. Renew the consent and leave "
-                "these scopes ticked.",
-                missing_scopes=sorted(missing),
-            )
 
     async def _row_of(self, cursor: str, session: Session, config: StreamConfig) -> LedgerRow:
         stream_id, ref = self._cursors.open(cursor, session.pk, config)

@@ -294,6 +294,10 @@ class Window:
         """Whether an entry is still in the window."""
         return self._entries.get(entry.n) is entry
 
+    def owes(self, share: Share) -> bool:
+        """Whether any reader has yet to get, or to prove, something of a share."""
+        return any(reader.holds(entry) for reader in self._readers for entry in share.waiting)
+
     def written(self, entries: Sequence[Entry]) -> None:
         """A reader was given these: count items that no consumer had before."""
         for entry in entries:
