@@ -22,11 +22,22 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """An item that could not be read however often it was tried: it is set aside, and told."""
+
+    id: str | None
+    """The provider's; None when it has not even that."""
+    reason: str
+    """For people; holds no content of the user's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A few items of a backfill, and where to go on; `resume` None means all is read."""
 
     changes: tuple[Change, ...]
     resume: Position | None
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +47,4 @@ class Followed:
     changes: tuple[Change, ...]
     since: Position
     more: bool
+    skipped: tuple[Skipped, ...] = ()

@@ -13,7 +13,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from scp_server.domain.backoff import delay
-from scp_server.domain.changes import Change
+from scp_server.domain.changes import Change, Skipped
 from scp_server.domain.errors import ProviderError
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.sliding_log import Policy, SlidingLog
@@ -34,6 +34,7 @@ from scp_server.engine.transitions import (
     Park,
     Plan,
     Retry,
+    SetAside,
     StepRead,
 )
 from scp_server.engine.window import Draft, Share, Window
@@ -120,6 +121,8 @@ class Runner:
     _read_in_epoch: int = field(init=False, default=0)
     _told: ErrorCode | None = field(init=False, default=None)
     """The trouble that consumers know of."""
+    _set_aside: int = field(init=False, default=0)
+    """Items that could not be read, in this epoch."""
 
     def __post_init__(self) -> None:
         """Set up what follows from the configuration."""
@@ -291,15 +294,16 @@ class Runner:
             case Emit(changes, origin):
                 for i, change in enumerate(changes):
                     await self._emit_item(change, origin, last=i == len(changes) - 1)
+            case SetAside(skipped):
+                await self._announce_skipped(skipped)
             case Announce(what):
                 await self._announce(*self._announcement(what))
-            case Retry(error, attempt):
+            case Retry(error, attempt) if attempt > 1:
                 # The first failure may be a hiccup, the link has already tried again.
-                if attempt > 1:
-                    await self._announce_trouble(error, parcel.retry_at)
+                await self._announce_trouble(error, parcel.retry_at)
             case Park(error):
                 await self._announce_trouble(error, None)
-            case GiveUp():
+            case Retry() | GiveUp():
                 pass
 
     def _announcement(self, what: Announcement) -> tuple[EventType, EventData]:
@@ -331,6 +335,16 @@ class Runner:
         self._told = error.code
         data = StreamErrorData(
             code=error.code, message=error.message, fatal=False, retry_at=retry_at
+        )
+        await self._announce(EventType.STREAM_ERROR, data)
+
+    async def _announce_skipped(self, skipped: Skipped) -> None:
+        self._set_aside += 1
+        data = StreamErrorData(
+            code=ErrorCode.PROVIDER_ERROR,
+            message=f"One item could not be read and was set aside: {skipped.reason}",
+            fatal=False,
+            details={"item_id": skipped.id, "set_aside": self._set_aside},
         )
         await self._announce(EventType.STREAM_ERROR, data)
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from scp_server.domain.changes import Change, Followed, Step
+from scp_server.domain.changes import Change, Followed, Skipped, Step
 from scp_server.domain.errors import ProviderError, Remedy
 from scp_server.domain.streams import Phase, Place, Position
 from scp_wire.codes import ErrorCode
@@ -77,6 +77,13 @@ class Emit:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Tell that an item could not be read, and go on without it."""
+
+    skipped: Skipped
+
+
 class Announcement(Enum):
     """A control event to put into the window."""
 
@@ -114,7 +121,7 @@ class GiveUp:
     error: ProviderError
 
 
-Command = Emit | Announce | Retry | Park | GiveUp
+Command = Emit | SetAside | Announce | Retry | Park | GiveUp
 Transition = tuple[Place, tuple[Command, ...]]
 
 MAX_FAULTS: Final = 8
@@ -140,8 +147,11 @@ def step(place: Place, event: Event, plan: Plan) -> Transition:
             raise UnexpectedEvent(f"{type(event).__name__} while {place.phase}")
 
 
-def _emit(changes: tuple[Change, ...], origin: Origin) -> tuple[Command, ...]:
-    return (Emit(changes, origin),) if changes else ()
+def _emit(
+    changes: tuple[Change, ...], skipped: tuple[Skipped, ...], origin: Origin
+) -> tuple[Command, ...]:
+    emitted: tuple[Command, ...] = (Emit(changes, origin),) if changes else ()
+    return (*emitted, *map(SetAside, skipped))
 
 
 def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
@@ -150,7 +160,7 @@ def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
         changes = changes[: plan.max_results - place.taken]
     taken = place.taken + len(changes)
     moved = msgspec.structs.replace(place, resume=read.resume, taken=taken)
-    commands = _emit(changes, Origin.BACKFILL)
+    commands = _emit(changes, read.skipped, Origin.BACKFILL)
     full = plan.max_results is not None and taken >= plan.max_results
     if read.resume is not None and not full:
         return moved, commands
@@ -174,7 +184,7 @@ def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
 
 def _followed(place: Place, followed: Followed, plan: Plan) -> Transition:
     moved = msgspec.structs.replace(place, since=followed.since)
-    commands = _emit(followed.changes, Origin.LIVE)
+    commands = _emit(followed.changes, followed.skipped, Origin.LIVE)
     if place.phase is Phase.BACKFILLING or plan.real_time or followed.more:
         return moved, commands
     # It began at the cursor of a stream that followed, and was not asked to: it has caught up.

@@ -6,7 +6,7 @@ requests, so that tokens, timeouts, quotas, batches and retries are written once
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from scp_server.domain.changes import Followed, Step
@@ -28,8 +28,16 @@ class Ask:
     absent_ok: bool = False
     """Whether 404 and 410 are answers (`Reply.absent`) rather than failures; a 410 that says that
     a place in the data is lost is a failure still."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Request headers of its own, such as Graph's Prefer."""
+    link: str | None = field(default=None, repr=False)
+    """An absolute address the provider gave, asked for as it is instead of path and parameters.
+    The link performs it only at the endpoint `base` names: a token goes nowhere else."""
     live: bool = False
     """Whether it follows changes: then it goes ahead of backfills where quota is short."""
+    one_of_many: bool = False
+    """Whether it fetches a single item that others can do without: when it alone goes on failing,
+    the reply says so (`Reply.failed`), and the reading goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,8 @@ class Reply:
 
     body: dict[str, Any]
     absent: bool = False
+    failed: str | None = None
+    """Why an item cannot be read, when it was tried in vain while others were answered."""
 
 
 Reading = Generator[tuple[Ask, ...], tuple[Reply, ...], T]
