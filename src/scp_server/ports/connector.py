@@ -48,6 +48,8 @@ class Reply:
     absent: bool = False
     failed: str | None = None
     """Why an item cannot be read, when it was tried in vain while others were answered."""
+    at: float | None = field(default=None, compare=False)
+    """When it was given, by the provider's own clock in epoch seconds; None when it did not say."""
 
 
 Reading = Generator[tuple[Ask, ...], tuple[Reply, ...], T]

@@ -21,6 +21,15 @@ class BatchPost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPart:
+    """One GET in a batch."""
+
+    target: str
+    """Path and query, from the endpoint's own root."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """How one provider is talked to."""
 
@@ -31,8 +40,8 @@ class Dialect:
     refusal: Refusal
     batch_paths: Mapping[str, str]
     """Endpoint setting to the path of its batch API; without an entry there is none."""
-    write_batch: Callable[[Sequence[str]], BatchPost]
-    """Request targets (path and query) to one batch."""
+    write_batch: Callable[[Sequence[BatchPart]], BatchPost]
+    """Requests to one batch."""
     read_batch: Callable[[Answer, int], list[Answer | None]]
     """The answers of a granted batch in the order of its parts; None for one that is missing.
 

@@ -1,6 +1,6 @@
 """Exchange: one HTTP request to a provider and its whole answer, within limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,12 +45,12 @@ class Exchange:
             total=limits.total, sock_connect=limits.connect, sock_read=limits.idle
         )
 
-    async def get(self, url: str, token: Secret) -> Answer:
-        """Ask for one thing.
+    async def get(self, url: str, token: Secret, extra: Iterable[tuple[str, str]] = ()) -> Answer:
+        """Ask for one thing; `extra`: further headers.
 
         Raises: ProviderUnavailable, ProviderProtocolError (too large).
         """
-        return await self._send("GET", url, self._headers(token), None)
+        return await self._send("GET", url, {**dict(extra), **self._headers(token)}, None)
 
     async def post(self, url: str, token: Secret, batch: BatchPost) -> Answer:
         """Send a batch.

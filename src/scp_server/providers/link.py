@@ -6,6 +6,7 @@ is tried until it is answered, refused for good, or out of tries; of a batch onl
 were refused for rate or failed are asked again.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
@@ -29,8 +30,9 @@ from scp_server.ports.clock import Clock
 from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.ports.tokens import Tokens
 from scp_server.providers.answers import Answer, json_object
-from scp_server.providers.dialect import Dialect
+from scp_server.providers.dialect import BatchPart, Dialect
 from scp_server.providers.exchange import Exchange
+from scp_server.providers.moments import http_date
 from scp_server.providers.quota import Governor
 
 T = TypeVar("T")
@@ -122,6 +124,8 @@ class HttpLink:
     # -- many asks -------------------------------------------------------------------------------
 
     async def _replies(self, asks: tuple[Ask, ...]) -> tuple[Reply, ...]:
+        for ask in asks:
+            _target(ask, self._endpoints[ask.base].rstrip("/"))
         errands = list(self._errands(asks))
         if len(errands) == 1:
             await self._run(errands[0])
@@ -221,7 +225,7 @@ class HttpLink:
         if answer is None:
             raise ProviderProtocolError("The provider left a part of a batch unanswered.")
         if answer.ok:
-            return Reply(body=json_object(answer))
+            return Reply(body=json_object(answer), at=http_date(answer.headers.get("date", "")))
         error = self._line.dialect.refusal(ask, answer, self._line.clock.now())
         # Only a refusal in the provider's own words says that a thing is gone.
         if ask.absent_ok and answer.status in ABSENT and isinstance(error, RequestRefused):
@@ -251,9 +255,12 @@ class HttpLink:
     async def _exchange(self, asks: Sequence[Ask], token: Secret) -> list[Answer | None]:
         base = self._endpoints[asks[0].base].rstrip("/")
         if len(asks) == 1:
-            return [await self._line.exchange.get(base + _target(asks[0]), token)]
+            url = base + _target(asks[0], base)
+            return [await self._line.exchange.get(url, token, asks[0].headers)]
         dialect = self._line.dialect
-        batch = dialect.write_batch([_target(ask) for ask in asks])
+        batch = dialect.write_batch(
+            [BatchPart(target=_target(ask, base), headers=ask.headers) for ask in asks]
+        )
         url = base + dialect.batch_paths[asks[0].base]
         answer = await self._line.exchange.post(url, token, batch)
         if answer.ok:
@@ -267,6 +274,8 @@ class HttpLink:
 
 
 HOPELESS: Final = 0
+_PLAIN: Final = re.compile(r"/[!-~]*")
+"""What may follow the base of an address: nothing that needs escaping, no end of a line."""
 
 
 def _gravity(error: ProviderError) -> int:
@@ -291,6 +300,17 @@ def _outcome(error: ProviderError) -> Outcome:
             return "refused"
 
 
-def _target(ask: Ask) -> str:
-    """Path and query of an ask. Its path is percent-encoded already."""
+def _target(ask: Ask, base: str) -> str:
+    """Path and query of an ask. Its path is percent-encoded already.
+
+    Raises: ProviderProtocolError for a link that leads away from `base`: the token stays here.
+    """
+    if ask.link is not None:
+        target = ask.link.removeprefix(base)
+        if len(target) == len(ask.link) or not _PLAIN.fullmatch(target):
+            raise ProviderProtocolError(
+                f"The provider's answer to {ask.method} leads to another address than its own; "
+                "it is not followed."
+            )
+        return target
     return f"{ask.path}?{urlencode(ask.params)}" if ask.params else ask.path

@@ -1,6 +1,7 @@
 """Moments: times of all kinds as RFC 3339 in UTC."""
 
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 LATEST_MS: Final = 253_402_300_799_999
@@ -24,6 +25,16 @@ def utc_of_ms(milliseconds: int) -> str | None:
         return None
     seconds, rest = divmod(milliseconds, 1000)
     return utc(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000))
+
+
+def http_date(value: str) -> float | None:
+    """The Date of an HTTP message in epoch seconds; None when it is none."""
+    try:
+        moment = parsedate_to_datetime(value)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def parsed(value: str) -> datetime | None:

@@ -13,6 +13,6 @@ def google_dialect(tariff: Tariff) -> Dialect:
         tariff=tariff,
         refusal=google_refusal,
         batch_paths=BATCH_PATHS,
-        write_batch=write_batch,
+        write_batch=lambda parts: write_batch([part.target for part in parts]),
         read_batch=read_batch,
     )
