@@ -211,6 +211,7 @@ class AsyncSCPClient:
             stream_type=stream_type,
             stream_id=stream_id,
             on_event=on_event,
+            follows=options.get("real_time", False),
         )
         # Those that have ended are dropped here: nobody else looks at them again.
         self._reading = {stream for stream in self._reading if not stream.closed} | {opened}

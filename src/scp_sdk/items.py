@@ -15,6 +15,7 @@ from scp_sdk.errors import (
     StreamInterrupted,
     error_from,
 )
+from scp_sdk.holdings import Holdings
 from scp_wire.events import ChangeKind, Event, EventType, Origin, UpdateData
 
 REMEMBERED: Final = 50_000
@@ -40,7 +41,8 @@ class StreamItem:
     event_id: str | None
     """The event that brought it: of a batch, all items share it."""
     reason: str | None = None
-    """Why it is gone, when it was not simply deleted: `left_filter`."""
+    """Why it is gone, when it was not simply deleted: `left_filter`, or `not_listed` when the
+    provider lost our place and a complete listing did not have it any more."""
     raw: Any = field(default=None, repr=False)
     """The provider's own object, with `include_raw`."""
     cursor: str | None = field(default=None, repr=False)
@@ -83,7 +85,9 @@ class Recent:
 class Tale:
     """What a reader knows of its stream."""
 
-    def __init__(self, stream_id: str, *, remembered: int = REMEMBERED) -> None:
+    def __init__(
+        self, stream_id: str, *, remembered: int = REMEMBERED, holdings: Holdings | None = None
+    ) -> None:
         self.stream_id = stream_id
         self.ended: EventType | None = None
         """The event that ended the stream, when one did."""
@@ -92,6 +96,7 @@ class Tale:
         self.cursor: str | None = None
         """The newest cursor of the stream."""
         self._recent = Recent(remembered)
+        self._holdings = holdings
         self._epoch: str | None = None
         self._offset: int | None = None
 
@@ -104,14 +109,24 @@ class Tale:
         """
         if event.event_type == EventType.SESSION_EXPIRED:
             raise SessionNotFound(str(event.data.get("message", "The session has ended.")))
+        if event.event_type == EventType.STREAM_GAP:
+            self._note_gap(event)
         if event.stream_id != self.stream_id:
             self.place = event.event_id or self.place
             return []
         brought = self._brought(event)
         self._count(event, brought)
         items = self._items(event, brought)
+        if event.event_type == EventType.STREAM_RESUMED and self._holdings is not None:
+            items += [_gone(*each, event) for each in self._holdings.listing_ends()]
         self._conclude(event)
         return items
+
+    def _note_gap(self, event: Event) -> None:
+        # A gap of the window is told outside the stream's order, one of the provider's within it.
+        mine = event.data.get("stream_id") == self.stream_id
+        if mine and event.data.get("complete_listing") is True and self._holdings is not None:
+            self._holdings.listing_begins()
 
     def _brought(self, event: Event) -> list[PlacedData]:
         try:
@@ -140,6 +155,9 @@ class Tale:
 
     def _items(self, event: Event, brought: list[PlacedData]) -> list[StreamItem]:
         self.cursor = event.cursor or self.cursor
+        if self._holdings is not None:
+            for data in brought:
+                self._holdings.take(_id(data), data.data_type, data.change)
         new = [(data, data is brought[-1]) for data in brought if self._recent.add(data.change_id)]
         return [_item(data, event, event.cursor if last else None) for data, last in new]
 
@@ -170,10 +188,8 @@ class Tale:
 
 def _item(data: PlacedData, event: Event, cursor: str | None) -> StreamItem:
     payload = data.payload if isinstance(data.payload, dict) else {}
-    if not isinstance(payload.get("id"), str):
-        raise ProtocolError("An item has no id.")
     return StreamItem(
-        id=payload["id"],
+        id=_id(data),
         change=data.change,
         origin=data.origin,
         data_type=data.data_type,
@@ -183,4 +199,25 @@ def _item(data: PlacedData, event: Event, cursor: str | None) -> StreamItem:
         reason=data.reason,
         raw=data.raw,
         cursor=cursor,
+    )
+
+
+def _id(data: PlacedData) -> str:
+    identity = data.payload.get("id") if isinstance(data.payload, dict) else None
+    if not isinstance(identity, str):
+        raise ProtocolError("An item has no id.")
+    return identity
+
+
+def _gone(identity: str, data_type: str, event: Event) -> StreamItem:
+    """An item that a complete listing did not have any more."""
+    return StreamItem(
+        id=identity,
+        change=ChangeKind.DELETED,
+        origin=Origin.LIVE,
+        data_type=data_type,
+        payload={"id": identity},
+        offset=None,
+        event_id=event.event_id,
+        reason="not_listed",
     )

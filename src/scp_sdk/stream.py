@@ -30,6 +30,7 @@ from scp_sdk.errors import (
     StreamInterrupted,
     error_from,
 )
+from scp_sdk.holdings import Holdings
 from scp_sdk.items import Hole, StreamItem, Tale
 from scp_sdk.retries import Patience, backoff, delay_before_repeat
 from scp_wire.events import Event, EventType
@@ -78,11 +79,13 @@ class AsyncItemStream:
         stream_type: str | None,
         stream_id: str | None,
         on_event: OnEvent | None,
+        follows: bool,
     ) -> None:
         self._calls = calls
         self._who = who
         self._stream_type = stream_type
         self._joined = stream_id is not None
+        self._holdings = Holdings() if follows or self._joined else None
         self._stream_id = stream_id
         self._on_event = on_event
         self._tale: Tale | None = None
@@ -148,7 +151,7 @@ class AsyncItemStream:
             self._link = await self._first_connection()
             if self._stream_id is None:
                 self._stream_id = await self._calls.start()
-            self._tale = Tale(self._stream_id)
+            self._tale = Tale(self._stream_id, holdings=self._holdings)
         except BaseException:
             await self.aclose()
             raise

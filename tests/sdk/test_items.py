@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sdk.scripted_server import STREAM, Json, batch, body, completed, envelope, update
 
 from scp_sdk import ProtocolError
+from scp_sdk.holdings import Holdings
 from scp_sdk.items import Hole, Recent, Tale
 from scp_wire.events import Event, EventType
 
@@ -120,3 +121,41 @@ def test_the_content_of_an_item_is_not_in_its_repr() -> None:
     (item,) = Tale(STREAM).read(event(update(1, "a")))
     assert item.payload["subject"] == "About a"
     assert "About a" not in repr(item)
+
+
+def gap(offset: int) -> Event:
+    data = {
+        "stream_id": STREAM,
+        "reason": "position_lost",
+        "after_event_id": None,
+        "reread": True,
+        "complete_listing": True,
+    }
+    return event(envelope("stream_gap", offset, data, offset=offset))
+
+
+def resumed(offset: int) -> Event:
+    data = {"stream_type": "gmail_messages", "status": "active"}
+    return event(envelope("stream_resumed", offset, data, offset=offset))
+
+
+def test_what_a_complete_listing_does_not_have_any_more_is_given_out_as_deleted() -> None:
+    tale = Tale(STREAM, holdings=Holdings())
+    for n, identity in enumerate("abc", start=1):
+        tale.read(event(update(n, identity)))
+    assert tale.read(gap(4)) == []
+    assert tale.read(event(update(5, "b"))) == [], "a repeat is no change, but it is listed"
+    assert [item.id for item in tale.read(event(update(6, "d")))] == ["d"]
+    gone = tale.read(resumed(7))
+    assert [(item.id, item.change, item.reason) for item in gone] == [
+        ("a", "deleted", "not_listed"),
+        ("c", "deleted", "not_listed"),
+    ]
+    assert tale.read(gap(8)) == []
+    assert [item.id for item in tale.read(resumed(9))] == ["b", "d"]
+
+
+def test_a_resumption_without_a_complete_listing_deletes_nothing() -> None:
+    tale = Tale(STREAM, holdings=Holdings())
+    tale.read(event(update(1, "a")))
+    assert tale.read(resumed(2)) == []
