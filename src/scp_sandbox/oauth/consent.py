@@ -104,6 +104,7 @@ class ConsentPage:
     def _page(self, request: AuthRequest) -> Reply:
         described = [(scope, scopes.DESCRIPTIONS[scope]) for scope in request.scopes]
         page = self._pages.get_template("consent.html").render(
+            action="/o/oauth2/v2/auth",
             client_id=request.client_id,
             redirect_uri=request.redirect_uri,
             ticket=self._sealed(request),

@@ -1,0 +1,1 @@
+"""A sandboxed Microsoft: the identity platform and Graph, beside the sandboxed Google."""
