@@ -17,8 +17,8 @@ def governor(clock: HurriedClock, *, units: int = 100, calls: int = 4) -> Govern
         prices={m: Price(service="mail", units=u) for m, u in METHODS.items()}
         | {"other": Price(service="other", units=1)},
         allowances={
-            "mail": Allowance(units_per_minute=units, calls_in_flight=calls),
-            "other": Allowance(units_per_minute=10, calls_in_flight=1),
+            "mail": Allowance(units=units, calls_in_flight=calls),
+            "other": Allowance(units=10, calls_in_flight=1),
         },
     )
     return Governor(tariff, clock, wait=clock.wait)

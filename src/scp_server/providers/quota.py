@@ -7,7 +7,7 @@ the whole budget holds until the provider's own time, or for twice as long each 
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +15,9 @@ from typing import Final
 import anyio
 
 from scp_server.ports.clock import Clock
+from scp_server.providers.tariff import Allowance, Price, Tariff
+
+__all__ = ["WINDOW", "Allowance", "Governor", "Price", "Tariff", "Wait", "wait_real"]
 
 WINDOW: Final = 61.0
 """Seconds. A second more than the provider's own minute: it counts a call when it arrives, so two
@@ -24,40 +27,6 @@ MAX_HOLD: Final = 64.0
 """Google: truncated exponential backoff, 32 to 64 s (workspace/gmail handle-errors guide)."""
 NOTICEABLE: Final = 1.0
 """Seconds of waiting that are worth telling someone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """What one account may use of one service."""
-
-    units_per_minute: int
-    calls_in_flight: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """What one call of a method takes from which service's allowance."""
-
-    service: str
-    units: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tariff:
-    """A provider's prices and allowances."""
-
-    prices: Mapping[str, Price]
-    """By the provider's own method name; every method a connector asks for has one."""
-    allowances: Mapping[str, Allowance]
-    """By service."""
-
-    def service(self, method: str) -> str:
-        """Whose allowance a method is taken from."""
-        return self.prices[method].service
-
-    def units(self, methods: Sequence[str]) -> int:
-        """What these calls cost together."""
-        return sum(self.prices[method].units for method in methods)
 
 
 Wait = Callable[[anyio.Event, float | None], Awaitable[None]]
@@ -104,7 +73,7 @@ class _Budget:
 
     def forget(self, now: float) -> None:
         """Let go of what was spent more than a window ago."""
-        while self.spent and self.spent[0][0] <= now - WINDOW:
+        while self.spent and self.spent[0][0] <= now - self.allowance.window - 1.0:
             self.used -= self.spent.popleft()[1]
 
     def idle(self, now: float) -> bool:
@@ -124,13 +93,13 @@ class _Budget:
 
     def _until_units(self, units: int, now: float) -> float:
         # More than the whole allowance at once goes when nothing else has been spent.
-        over = self.used + units - self.allowance.units_per_minute
+        over = self.used + units - self.allowance.units
         for at, amount in self.spent:
             if over <= 0:
                 return 0.0
             over -= amount
             if over <= 0 or at == self.spent[-1][0]:
-                return max(at + WINDOW - now, 0.0)
+                return max(at + self.allowance.window + 1.0 - now, 0.0)
         return 0.0
 
 
@@ -150,7 +119,7 @@ class Governor:
         """Wait until these calls of one service may be made; they are in flight while inside."""
         budget = self._budget(account, self._tariff.service(methods[0]))
         most = budget.allowance.calls_in_flight
-        ticket = _Ticket(units=self._tariff.units(methods), calls=min(len(methods), most))
+        ticket = _Ticket(units=sum(self._tariff.units(methods)), calls=min(len(methods), most))
         await self._take(budget, ticket, live=live)
         try:
             yield

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from scp_server.providers.quota import Allowance, Price, Tariff
+from scp_server.providers.tariff import Allowance, Price, Tariff
 
 GMAIL_UNITS_PER_MINUTE: Final = 6000
 CALENDAR_REQUESTS_PER_MINUTE: Final = 600
@@ -29,8 +29,6 @@ def google_tariff(
     calendar_requests_per_minute: int = CALENDAR_REQUESTS_PER_MINUTE,
 ) -> Tariff:
     """Prices with these allowances; projects older than May 2026 have more."""
-    gmail = Allowance(units_per_minute=gmail_units_per_minute, calls_in_flight=CALLS_IN_FLIGHT)
-    calendar = Allowance(
-        units_per_minute=calendar_requests_per_minute, calls_in_flight=CALLS_IN_FLIGHT
-    )
+    gmail = Allowance(units=gmail_units_per_minute, calls_in_flight=CALLS_IN_FLIGHT)
+    calendar = Allowance(units=calendar_requests_per_minute, calls_in_flight=CALLS_IN_FLIGHT)
     return Tariff(prices=PRICES, allowances={"gmail": gmail, "calendar": calendar})
