@@ -1,0 +1,143 @@
+"""Credentials of a connecting client: from wherever they come, and never two."""
+
+import contextlib
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scp_server.delivery.carriers import Hello, read_hello
+from scp_server.domain.errors import InvalidRequest
+from scp_server.domain.event_ref import EventRef
+from scp_server.domain.secrets import Secret
+
+ONE, OTHER = "session-one", "session-other"
+
+
+def hello(
+    auth: object = None,
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    *,
+    allow_query: bool = True,
+) -> Hello:
+    return read_hello(auth, query, headers or {}, allow_query=allow_query)
+
+
+CARRIERS: dict[str, dict[str, object]] = {
+    "auth": {"auth": {"session_id": "%s"}},
+    "query": {"query": "EIO=4&session_id=%s"},
+    "header": {"headers": {"x-session-id": "%s"}},
+    "bearer": {"headers": {"authorization": "Bearer %s"}},
+}
+
+
+def carried(name: str, session_id: str) -> dict[str, object]:
+    def put(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: put(inner) for key, inner in value.items()}
+        return str(value).replace("%s", session_id)
+
+    return {key: put(value) for key, value in CARRIERS[name].items()}
+
+
+def together(first: dict[str, object], second: dict[str, object]) -> dict[str, object]:
+    both = {**first, **second}
+    if "headers" in first and "headers" in second:
+        both["headers"] = {**first["headers"], **second["headers"]}  # type: ignore[dict-item]
+    return both
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+def test_a_session_id_is_found_in_each_carrier(name: str) -> None:
+    said = hello(**carried(name, ONE))  # type: ignore[arg-type]
+    assert said.credentials.session_id == Secret(ONE)
+    assert said.credentials.key is None
+
+
+@pytest.mark.parametrize("first", CARRIERS)
+@pytest.mark.parametrize("second", CARRIERS)
+def test_two_carriers_must_agree(first: str, second: str) -> None:
+    if first == second:
+        return
+    same = together(carried(first, ONE), carried(second, ONE))
+    assert hello(**same).credentials.session_id == Secret(ONE)  # type: ignore[arg-type]
+    different = together(carried(first, ONE), carried(second, OTHER))
+    with pytest.raises(InvalidRequest) as refused:
+        hello(**different)  # type: ignore[arg-type]
+    assert refused.value.details == {"field": "session_id"}
+    assert ONE not in refused.value.message
+
+
+def test_the_same_query_field_twice_must_agree_as_well() -> None:
+    with pytest.raises(InvalidRequest):
+        hello(query=f"session_id={ONE}&session_id={OTHER}")
+
+
+def test_a_switched_off_query_is_not_looked_at() -> None:
+    assert hello(query=f"session_id={ONE}", allow_query=False).credentials.session_id is None
+
+
+def test_a_key_travels_beside_a_session() -> None:
+    headers = {"authorization": "Bearer operator-key", "x-session-id": ONE}
+    said = hello(headers=headers)
+    assert said.credentials.key == Secret("operator-key")
+    assert said.credentials.session_id == Secret(ONE)
+
+
+def test_an_agents_name_and_place_are_taken_along() -> None:
+    auth = {"agent_id": "a", "last_event_id": "abcdefabcdef-7", "cursors": {"stream-1": "c"}}
+    said = hello(auth, "agent_id=a&unknown=1")
+    assert said.arrival.agent_id == "a"
+    assert said.arrival.place == EventRef("abcdefabcdef", 7)
+    assert said.arrival.cursors == {"stream-1": "c"}
+    assert said.arrival.wanted is None
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"session_id": 7},
+        {"session_id": "x" * 257},
+        {"agent_id": ""},
+        {"agent_id": "a" * 129},
+        {"last_event_id": "7"},
+        {"last_event_id": "abcdefabcdef-07"},
+        {"last_event_id": "abcdefabcdef--1"},
+        {"last_event_id": "ABCDEFABCDEF-1"},
+        {"last_event_id": "abcdefabcdef-" + "9" * 30},
+        {"last_event_id": ["abcdefabcdef-1"]},
+        {"cursors": []},
+        {"cursors": {"stream-1": ""}},
+        {"cursors": {"stream-1": "c" * 513}},
+        {"cursors": {f"stream-{k}": "c" for k in range(33)}},
+        [ONE],
+        "text",
+        7,
+    ],
+    ids=lambda a: repr(a)[:50],
+)
+def test_a_wrong_auth_is_refused_with_the_field_named(auth: object) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        hello(auth)
+    assert refused.value.details["field"]
+
+
+@pytest.mark.parametrize("query", ["&".join("a=1" for _ in range(100)), "agent_id=" + "a" * 129])
+def test_a_wrong_query_is_refused(query: str) -> None:
+    with pytest.raises(InvalidRequest):
+        hello(query=query)
+
+
+@given(
+    st.none() | st.text() | st.dictionaries(st.text(), st.text() | st.integers()),
+    st.text(),
+    st.dictionaries(st.sampled_from(["authorization", "x-session-id"]), st.text()),
+)
+def test_nothing_a_client_says_raises_anything_but_a_refusal(
+    auth: object, query: str, headers: dict[str, str]
+) -> None:
+    with contextlib.suppress(InvalidRequest):
+        said = hello(auth, query, headers)
+        assert "session-" not in repr(said)
