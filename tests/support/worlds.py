@@ -1,0 +1,76 @@
+"""What the sandbox's world holds of each stream type, as a stream should leave a consumer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.processes import fetch
+
+Fact = Any
+"""What is compared of one item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One stream type at one provider, and how its world is asked, moved and shaken."""
+
+    name: str
+    provider: str
+    stream_type: str
+    world: Callable[[str, str], dict[str, Fact]]
+    """(sandbox url, account) -> what is there, by id."""
+    held: Callable[[dict[str, Any]], Fact]
+    """The same fact of a payload that a consumer holds."""
+    bustle: str
+    """The name of this world's random changes in `bustle`."""
+    lose_position: str
+    """Path of the control call that makes every position given out so far useless."""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def bustled(sandbox: str, account: str, kind: Kind, changes: int, seed: int) -> None:
+    """Make so many random changes."""
+    fetch(
+        f"{sandbox}/sandbox/users/{account}/bustle",
+        {kind.bustle: changes, "seed": seed},
+    )
+
+
+def position_lost(sandbox: str, account: str, kind: Kind) -> None:
+    """Let the provider forget every place it has given out."""
+    fetch(f"{sandbox}{kind.lose_position}", {"user": account})
+
+
+def _messages(sandbox: str, account: str) -> dict[str, Fact]:
+    listed = fetch(f"{sandbox}/sandbox/users/{account}/messages")["messages"]
+    return {m["id"]: sorted(m["labelIds"]) for m in listed}
+
+
+def _events(sandbox: str, account: str) -> dict[str, Fact]:
+    calendars = fetch(f"{sandbox}/sandbox/users/{account}/events")["calendars"]
+    return dict.fromkeys(
+        event if isinstance(event, str) else event["id"]
+        for events in calendars.values()
+        for event in events
+    )
+
+
+GMAIL_MESSAGES = Kind(
+    name="gmail_messages",
+    provider="google",
+    stream_type="gmail_messages",
+    world=_messages,
+    held=lambda payload: sorted(payload["labels"]),
+    bustle="mail",
+    lose_position="/sandbox/history/expire",
+)
+CALENDAR_EVENTS = Kind(
+    name="calendar_events",
+    provider="google",
+    stream_type="calendar_events",
+    world=_events,
+    held=lambda payload: None,
+    bustle="events",
+    lose_position="/sandbox/sync_tokens/expire",
+)
+KINDS = (GMAIL_MESSAGES, CALENDAR_EVENTS)
