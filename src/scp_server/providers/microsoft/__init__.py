@@ -1,0 +1,1 @@
+"""Microsoft Graph: Outlook mail, calendar and contacts, OneDrive; consent at Microsoft."""
