@@ -42,8 +42,12 @@ from scp_server.engine.transitions import (
 from scp_wire.events import Origin
 
 HERE, LATER = Position(b"here"), Position(b"later")
-PASSING = (ProviderRateLimited("wait"), ProviderUnavailable("away"))
-FAULTS = (ProviderProtocolError("html"), OperatorFault("secret expired"))
+PASSING = (
+    ProviderRateLimited("wait"),
+    ProviderUnavailable("away"),
+    OperatorFault("secret expired"),
+)
+FAULTS = (ProviderProtocolError("html"),)
 ERRORS: tuple[ProviderError, ...] = (
     *PASSING,
     *FAULTS,
@@ -198,7 +202,9 @@ def test_a_stream_that_has_read_all_never_asks_again(real_time: bool) -> None:  
 
 
 @pytest.mark.parametrize("error", PASSING)
-def test_trouble_that_passes_is_never_a_reason_to_give_up(error: ProviderError) -> None:
+def test_trouble_that_passes_or_that_the_operator_mends_is_never_a_reason_to_give_up(
+    error: ProviderError,
+) -> None:
     plan = Plan(real_time=True, max_results=None)
     _, commands = step(Place(), Failed(error, 10_000, 3), plan)
     assert commands == (Retry(error, 10_000),)

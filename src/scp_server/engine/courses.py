@@ -286,6 +286,10 @@ class Courses:
     async def _record(self, running: Running, ending: Ending) -> None:
         machinery, stream = self._machinery, running.stream
         now = machinery.clock.now()
+        row, written = running.saver.newest, running.share.items_written
+        if written > row.items:
+            # From here on the database alone knows how many were streamed.
+            await machinery.streams.save(stream.stream_id, replace(row, items=written), now=now)
         await machinery.streams.end(
             stream.stream_id, ending.state, ending.reason, ending.error, now=now
         )

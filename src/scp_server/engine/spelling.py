@@ -2,10 +2,13 @@
 
 import hashlib
 
+from msgspec.structs import replace
+
 from scp_server.domain.changes import Change
 from scp_server.domain.streams import StreamConfig
 from scp_wire.encode import ENVELOPE_ROOM, MAX_EVENT_BYTES, encode_body
 from scp_wire.events import Origin, UpdateData
+from scp_wire.items import Item, Message
 from scp_wire.stream_types import DATA_TYPES, StreamType
 
 
@@ -25,23 +28,34 @@ def update_body(config: StreamConfig, change: Change, origin: Origin) -> bytes:
         change_id=change_id(config.stream_type, change),
         reason=change.reason,
     )
-    plain = encode_body(data)
-    if not config.include_raw or change.raw is None:
-        return plain
-    whole = encode_body(_with_raw(data, change.raw, omitted=False))
-    if len(whole) + ENVELOPE_ROOM <= MAX_EVENT_BYTES:
-        return whole
-    return encode_body(_with_raw(data, None, omitted=True))
+    raw = change.raw if config.include_raw else None
+    if raw is not None:
+        whole = encode_body(replace(data, raw=raw))
+        if _fits(whole):
+            return whole
+        data = replace(data, raw_omitted=True)
+    return _bounded(data)
 
 
-def _with_raw(data: UpdateData, raw: object, *, omitted: bool) -> UpdateData:
-    return UpdateData(
-        data_type=data.data_type,
-        payload=data.payload,
-        change=data.change,
-        origin=data.origin,
-        change_id=data.change_id,
-        reason=data.reason,
-        raw=raw,
-        raw_omitted=omitted,
-    )
+def _bounded(data: UpdateData) -> bytes:
+    """Without the bodies where even those would be too large: escaped, a byte may become six."""
+    body = encode_body(data)
+    for name in ("body_html", "body_text"):
+        if _fits(body):
+            break
+        data = replace(data, payload=_without(data.payload, name))
+        body = encode_body(data)
+    return body
+
+
+def _without(item: Item, name: str) -> Item:
+    if getattr(item, name, None) is None:
+        return item
+    changed: dict[str, object] = {name: None}
+    if isinstance(item, Message):
+        changed["truncated"] = [*item.truncated, *({name} - set(item.truncated))]
+    return replace(item, **changed)
+
+
+def _fits(body: bytes) -> bool:
+    return len(body) + ENVELOPE_ROOM <= MAX_EVENT_BYTES
