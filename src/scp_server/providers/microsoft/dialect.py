@@ -3,7 +3,7 @@
 from scp_server.providers.dialect import Dialect
 from scp_server.providers.microsoft.batch import BATCH_PATHS, read_batch, write_batch
 from scp_server.providers.microsoft.failures import microsoft_refusal
-from scp_server.providers.quota import Tariff
+from scp_server.providers.tariff import Tariff
 
 
 def microsoft_dialect(tariff: Tariff) -> Dialect:

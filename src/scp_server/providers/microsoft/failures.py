@@ -5,9 +5,6 @@ Graph says why in `error.code`, more exactly in the `code` of nested inner error
 decides; codes are compared without regard to case, because Microsoft's are not steady in it.
 """
 
-import base64
-import binascii
-import math
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -28,7 +25,7 @@ from scp_server.domain.errors import (
 from scp_server.ports.connector import Ask
 from scp_server.providers.answers import Answer
 from scp_server.providers.foreign import thing
-from scp_server.providers.moments import http_date
+from scp_server.providers.retry_after import retry_after
 
 NO_MAILBOX: Final = "mailboxnotenabledforrestapi"
 
@@ -66,14 +63,14 @@ _BY_CODE: Final[Mapping[tuple[int, str], type[ProviderError]]] = MappingProxyTyp
 
 _MENDS: Final[Mapping[type[ProviderError], str]] = MappingProxyType(
     {
-        ConsentLost: "Microsoft no longer accepts the token ({shown}): the user must consent again.",
-        ScopeMissing: "The user's consent, or their organisation, does not cover {method} ({shown}):"
-        " ask for it again, or ask their administrator.",
+        ConsentLost: "Microsoft no longer accepts the token ({shown}): "
+        "the user must consent again.",
+        ScopeMissing: "The user's consent, or their organisation, does not cover {method} "
+        "({shown}): ask for it again, or ask their administrator.",
         PositionLost: "Microsoft no longer knows the place {method} goes on from ({shown}).",
     }
 )
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
-_CLAIMS: Final = re.compile(r'claims="([A-Za-z0-9+/=_-]{1,8192})"')
 _DEEPEST: Final = 8
 
 
@@ -91,16 +88,17 @@ def microsoft_refusal(ask: Ask, answer: Answer, now: float) -> ProviderError:
     if kind is ProviderRateLimited:
         return ProviderRateLimited(
             f"Microsoft asked to slow down ({shown} to {ask.method}).",
-            retry_after=_retry_after(answer, now),
+            retry_after=retry_after(answer.headers.get("retry-after", ""), now),
         )
     if kind is ProviderUnavailable:
         return ProviderUnavailable(
-            f"Microsoft answered {shown} to {ask.method}.", retry_after=_retry_after(answer, now)
+            f"Microsoft answered {shown} to {ask.method}.",
+            retry_after=retry_after(answer.headers.get("retry-after", ""), now),
         )
     if kind is RequestRefused:
         return RequestRefused(_refused(ask, shown, {code.lower() for code in codes}))
     message = _MENDS[kind].format(method=ask.method, shown=shown)
-    return ConsentLost(message, claims=_claims(answer)) if kind is ConsentLost else kind(message)
+    return kind(message)
 
 
 def _meaning(ask: Ask, answer: Answer, codes: set[str], *, known: bool) -> type[ProviderError]:
@@ -151,27 +149,3 @@ def _codes(error: Mapping[str, Any]) -> Iterator[str]:
         # Shown in messages: so only what looks like a code, whatever was put there.
         if isinstance(code, str) and _CODE.match(code):
             yield code
-
-
-def _claims(answer: Answer) -> str | None:
-    """The challenge of a 401: what the next token must prove, as JSON."""
-    found = _CLAIMS.search(answer.headers.get("www-authenticate", ""))
-    if found is None:
-        return None
-    spelled = found[1].replace("-", "+").replace("_", "/")
-    try:
-        claims = base64.b64decode(spelled + "=" * (-len(spelled) % 4)).decode()
-        return claims if isinstance(msgspec.json.decode(claims), dict) else None
-    except (binascii.Error, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-        return None
-
-
-def _retry_after(answer: Answer, now: float) -> float | None:
-    """Seconds it asked to wait for; None when it did not, or not understandably."""
-    header = answer.headers.get("retry-after", "").strip()
-    try:
-        seconds = float(header)
-    except ValueError:
-        at = http_date(header)
-        return None if at is None else at - now
-    return seconds if math.isfinite(seconds) else None

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from scp_server.providers.quota import Allowance, Price, Tariff
+from scp_server.providers.tariff import Allowance, Price, Tariff
 
 OUTLOOK_REQUESTS: Final = 10_000
-"""Per app and mailbox, in ten minutes."""
-OUTLOOK_MINUTES: Final = 10
+"""Per app and mailbox, in any ten minutes."""
+OUTLOOK_WINDOW: Final = 600.0
 OUTLOOK_AT_ONCE: Final = 4
 """Calls in flight per app and mailbox. A batch counts as four: Outlook runs no more of its parts
 side by side, and refuses what a second batch would add."""
@@ -40,12 +40,12 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
 
 def microsoft_tariff(
     *,
-    outlook_requests_per_minute: int = OUTLOOK_REQUESTS // OUTLOOK_MINUTES,
+    outlook_requests: int = OUTLOOK_REQUESTS,
     drive_units_per_minute: int = DRIVE_UNITS_PER_MINUTE,
 ) -> Tariff:
     """Prices with these allowances."""
     outlook = Allowance(
-        units_per_minute=outlook_requests_per_minute, calls_in_flight=OUTLOOK_AT_ONCE
+        units=outlook_requests, calls_in_flight=OUTLOOK_AT_ONCE, window=OUTLOOK_WINDOW
     )
-    drive = Allowance(units_per_minute=drive_units_per_minute, calls_in_flight=DRIVE_AT_ONCE)
+    drive = Allowance(units=drive_units_per_minute, calls_in_flight=DRIVE_AT_ONCE)
     return Tariff(prices=PRICES, allowances={"outlook": outlook, "onedrive": drive})
