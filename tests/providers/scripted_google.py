@@ -77,7 +77,7 @@ class PretendTokens:
         self.asked.append(session_pk)
         return Secret(f"t{self.refusals}")
 
-    async def refused(self, _session_pk: int, token: Secret) -> None:
+    async def refused(self, _session_pk: int, token: Secret, *, claims: str | None = None) -> None:
         if token.reveal() == f"t{self.refusals}":
             self.refusals += 1
 

@@ -47,7 +47,7 @@ class Renewing:
     async def access_token(self, _session_pk: int) -> Secret:
         return self.token
 
-    async def refused(self, _session_pk: int, token: Secret) -> None:
+    async def refused(self, _session_pk: int, token: Secret, *, claims: str | None = None) -> None:
         if token == self.token:
             self.renewed += 1
         if not self.hopeless:

@@ -207,7 +207,7 @@ async def test_whose_tokens_these_are_is_asked_with_the_access_token(
     google: ScriptedGoogle, authority: GoogleAuthority
 ) -> None:
     access, refresh = google.issue()
-    account = await authority.account_of(
+    known = await authority.account_of(
         Grant(
             access_token=Secret(access),
             refresh_token=Secret(refresh),
@@ -215,11 +215,12 @@ async def test_whose_tokens_these_are_is_asked_with_the_access_token(
             scopes=frozenset(),
         )
     )
-    assert (account.issuer, account.subject, account.label) == (
+    assert (known.account.issuer, known.account.subject, known.account.label) == (
         google.url,
         "sub-1",
         "user@mail.example",
     )
+    assert known.grant.refresh_token == Secret(refresh)
 
 
 async def test_an_access_token_google_does_not_know_is_nobodys(

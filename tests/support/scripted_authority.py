@@ -31,7 +31,10 @@ class ScriptedAuthority:
         """What `revoke` answers."""
         self.meanwhile: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
         """What happens elsewhere while a call is under way."""
+        self.revokes = True
         self.calls: list[str] = []
+        self.claims: list[str | None] = []
+        """What each refresh was asked to prove."""
         self.exchanged: list[tuple[Secret, Secret, str, str]] = []
         self.url = "https://oauth.example"
 
@@ -66,11 +69,12 @@ class ScriptedAuthority:
         await self._called("exchange")
         return Consented(grant=self.new_grant(), account=self.account)
 
-    async def account_of(self, grant: Grant) -> Account:
+    async def account_of(self, grant: Grant) -> Consented:
         await self._called("account_of")
-        return self.account
+        return Consented(grant=grant, account=self.account)
 
-    async def refresh(self, grant: Grant) -> Grant:
+    async def refresh(self, grant: Grant, *, claims: str | None = None) -> Grant:
+        self.claims.append(claims)
         await self._called("refresh")
         if grant.refresh_token is None:
             raise ConsentLost("no refresh token")

@@ -23,14 +23,13 @@ async def brought(tokens: ImportedTokens, authority: Authority, *, now: float) -
     try:
         if grant.expires_at <= now:
             grant = await authority.refresh(grant)
-        account = await authority.account_of(grant)
+        return await authority.account_of(grant)
     except ConsentLost as error:
         raise InvalidRequest(
             f"The tokens cannot be used. {error.message} They must have been issued to this"
-            " server's own client id, with the identity scopes openid and email.",
+            " server's own client id, with its identity scopes (openid, email, profile).",
             field="tokens",
         ) from error
-    return Consented(grant=grant, account=account)
 
 
 def _grant(tokens: ImportedTokens, *, now: float) -> Grant:

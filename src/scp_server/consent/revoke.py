@@ -18,6 +18,8 @@ from scp_wire.stream_types import Provider
 REQUESTED: Final = "requested"
 NOT_NEEDED: Final = "not_needed"
 FAILED: Final = "failed"
+UNAVAILABLE: Final = "unavailable"
+"""The provider has no way for us to give a grant back: only the user can, on its own pages."""
 
 
 class Revoke:
@@ -41,6 +43,8 @@ class Revoke:
 
         The provider is told afterwards: when no other session of the account is left, or when the
         operator demands it. At Google, telling it ends all grants of that user to this app.
+        Microsoft cannot be told: what is destroyed here cannot be used again, but its list of
+        allowed apps keeps this one until the user removes it.
 
         Raises: StorageUnavailable.
         """
@@ -69,4 +73,6 @@ class Revoke:
             authority = authority_of(self._authorities, session)
         except OperatorFault:
             return FAILED
+        if not authority.revokes:
+            return UNAVAILABLE
         return REQUESTED if await authority.revoke(grant) else FAILED

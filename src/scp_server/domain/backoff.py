@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scp_server.domain.errors import ProviderError, ProviderRateLimited
+from scp_server.domain.errors import ProviderError, ProviderRateLimited, ProviderUnavailable
 
 FIRST_DELAY: Final = 1.0
 """Google: truncated exponential backoff from a second (workspace/gmail handle-errors guide)."""
@@ -16,7 +16,10 @@ def delay(error: ProviderError, attempt: int, chance: float) -> float:
 
     `chance` is uniform in [0, 1): full jitter, so that many streams do not return at once.
     """
-    if isinstance(error, ProviderRateLimited) and error.retry_after is not None:
+    if (
+        isinstance(error, ProviderRateLimited | ProviderUnavailable)
+        and error.retry_after is not None
+    ):
         return min(max(error.retry_after, FIRST_DELAY), MAX_RETRY_AFTER)
     ceiling = min(FIRST_DELAY * 2.0 ** min(attempt, 10), MAX_DELAY)
     return max(FIRST_DELAY / 4, ceiling * chance)

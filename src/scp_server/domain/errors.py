@@ -14,6 +14,7 @@
     - ConsentLost              ASK_USER: only the user can mend it
     - ScopeMissing             ASK_USER: the user granted less than this needs
     - RequestRefused           GIVE_UP: it will never accept this request
+    - OperatorFault            ASK_OPERATOR: it refuses this server, whoever the user is
 
 The class says what happened, the code says it on the wire, the remedy says what the engine does.
 """
@@ -177,6 +178,8 @@ class Remedy(Enum):
     BACK_OFF = auto()
     START_OVER = auto()
     ASK_USER = auto()
+    ASK_OPERATOR = auto()
+    """Try again, slowly, for as long as it takes: no consent is lost, no stream ends."""
     GIVE_UP = auto()
 
 
@@ -199,9 +202,13 @@ class ProviderRateLimited(ProviderError):
 
 
 class ProviderUnavailable(ProviderError):
-    """It failed in a way that usually passes."""
+    """It failed in a way that usually passes. `retry_after` in seconds, where it said so."""
 
     code = ErrorCode.PROVIDER_UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ProviderProtocolError(ProviderError):
@@ -219,6 +226,11 @@ class ConsentLost(ProviderError):
 
     code = ErrorCode.TOKEN_EXPIRED
     remedy = Remedy.ASK_USER
+
+    def __init__(self, message: str, *, claims: str | None = None) -> None:
+        super().__init__(message)
+        self.claims = claims
+        """What the next token must prove, as JSON: the provider's challenge to this one."""
 
 
 class ScopeMissing(ProviderError):
@@ -238,4 +250,4 @@ class OperatorFault(ProviderError):
     """The app registration is refused (unknown client, expired secret): no user can mend it."""
 
     code = ErrorCode.PROVIDER_ERROR
-    remedy = Remedy.BACK_OFF
+    remedy = Remedy.ASK_OPERATOR

@@ -199,6 +199,8 @@ def _mended(place: Place, failed: Failed) -> Transition:
             if passes(error) or failed.faults < MAX_FAULTS:
                 return place, (Retry(error, failed.attempt),)
             return place, (GiveUp(error),)
+        case Remedy.ASK_OPERATOR:
+            return place, (Retry(error, failed.attempt),)
         case Remedy.START_OVER:
             return Place(recovering=True), (Announce(Announcement.GAP),)
         case Remedy.ASK_USER:
@@ -208,8 +210,9 @@ def _mended(place: Place, failed: Failed) -> Transition:
 
 
 def passes(error: ProviderError) -> bool:
-    """Whether a failure is of the kind that passes by itself."""
-    return error.code in {ErrorCode.PROVIDER_RATE_LIMITED, ErrorCode.PROVIDER_UNAVAILABLE}
+    """Whether a failure is of the kind that passes by itself, or once the operator acts."""
+    passing = {ErrorCode.PROVIDER_RATE_LIMITED, ErrorCode.PROVIDER_UNAVAILABLE}
+    return error.code in passing or error.remedy is Remedy.ASK_OPERATOR
 
 
 def adopted(place: Place, plan: Plan) -> Place:

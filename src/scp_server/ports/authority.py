@@ -20,6 +20,11 @@ class Authority(Protocol):
     """Authorization code flow with PKCE S256 (RFC 7636), refresh, revocation (RFC 7009)."""
 
     @property
+    def revokes(self) -> bool:
+        """Whether the provider has a way for us to give a grant back."""
+        ...
+
+    @property
     def endpoints(self) -> dict[str, str]:
         """The addresses a session made now is bound to, by setting name ("gmail_url", ...)."""
         ...
@@ -41,28 +46,33 @@ class Authority(Protocol):
 
         A grant without a refresh token is returned as it came.
 
-        Raises: ConsentLost (refused code), ProviderUnavailable, OperatorFault,
-        ProviderProtocolError (ID token not valid).
+        Raises: ConsentLost (refused code), ConsentRefused (the user may not consent as things
+        are), ProviderUnavailable, OperatorFault, ProviderProtocolError (ID token not valid).
         """
         ...
 
-    async def account_of(self, grant: Grant) -> Account:
-        """Whose grant it is, asked with its access token; for grants obtained elsewhere.
+    async def account_of(self, grant: Grant) -> Consented:
+        """Whose grant it is; for grants obtained elsewhere. A grant that had to be used up for
+        the answer comes back as its successor.
 
         Raises: ConsentLost (token refused, or without the identity scopes), ProviderUnavailable,
-        ProviderProtocolError.
+        OperatorFault, ProviderProtocolError.
         """
         ...
 
-    async def refresh(self, grant: Grant) -> Grant:
-        """A new access token. A refresh token that is not in the answer stays the same.
+    async def refresh(self, grant: Grant, *, claims: str | None = None) -> Grant:
+        """A new access token. A refresh token that is not in the answer stays the same; one that
+        is must be kept before the access token is used: the old one may be dead.
 
-        Raises: ConsentLost, ProviderUnavailable, OperatorFault.
+        `claims`: what the new token must prove, as JSON (OpenID Connect Core 5.5), as the
+        provider's API demanded when it refused the old one.
+
+        Raises: ConsentLost, ProviderUnavailable, OperatorFault, ProviderProtocolError.
         """
         ...
 
     async def revoke(self, grant: Grant) -> bool:
-        """Ask the provider to forget the grant; False when it would not or cannot."""
+        """Ask the provider to forget the grant; False when it would not, or there is no way."""
         ...
 
     def expects_issuer(self, issuer: str) -> bool:

@@ -15,8 +15,10 @@ class Tokens(Protocol):
         """
         ...
 
-    async def refused(self, session_pk: int, token: Secret) -> None:
+    async def refused(self, session_pk: int, token: Secret, *, claims: str | None = None) -> None:
         """The provider answered 401 to this token: make sure the next one is another.
+
+        `claims`: what it demanded that the next one prove, as JSON.
 
         Raises: as `access_token`.
         """

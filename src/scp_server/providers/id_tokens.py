@@ -4,6 +4,8 @@ OpenID Connect Core 3.1.3.7, with one algorithm and one key set.
 """
 
 import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
@@ -21,14 +23,34 @@ KEYS_GOOD_FOR: Final = 3600.0
 """A withdrawn key is trusted at most this long. Google's key set changes about weekly."""
 
 
-class _Claims(msgspec.Struct, frozen=True, kw_only=True):
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token with a good signature, audience and time says of its user."""
+
     iss: str
     sub: str
     exp: float
     iat: float
-    nonce: str
+    nonce: str | None = None
     azp: str | None = None
     email: str | None = None
+    preferred_username: str | None = None
+    tid: str | None = None
+    """Microsoft: the directory the user signed in to."""
+    oid: str | None = None
+    """Microsoft: the user in that directory, the same for every app."""
+
+
+Whose = Callable[[Claims, str | None], Account]
+"""The account of claims, whose key is for the issuer given beside (None: it does not say).
+
+It compares the issuer, and raises what `not_valid` makes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    public: jwt.PyJWK
+    issuer: str | None
 
 
 class _KeySet(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,41 +61,47 @@ class IdTokens:
     """Validates ID tokens against the key set at the configured address, and at no other."""
 
     def __init__(
-        self, transport: OAuthTransport, clock: Clock, *, issuer: str, client_id: str, jwks_url: str
+        self,
+        transport: OAuthTransport,
+        clock: Clock,
+        *,
+        whose: Whose,
+        client_id: str,
+        jwks_url: str,
     ) -> None:
         self._transport = transport
         self._clock = clock
-        self._issuer = issuer
+        self._whose = whose
         self._client_id = client_id
         self._jwks_url = jwks_url
-        self._keys: dict[str, jwt.PyJWK] = {}
+        self._keys: dict[str, _Key] = {}
         self._keys_until = float("-inf")
 
-    async def account(self, id_token: str, *, nonce: str) -> Account:
-        """Whose token this is.
+    async def account(self, id_token: str, *, nonce: str | None) -> Account:
+        """Whose token this is. `nonce` None: it came with a refresh, where there is none to expect
+        (OpenID Connect Core 12.2).
 
         Raises: ProviderProtocolError when anything about it is not as it must be,
         ProviderUnavailable when the keys cannot be had.
         """
         key = await self._key(_key_id(id_token))
         try:
-            claims = msgspec.convert(self._decoded(id_token, key), _Claims)
+            claims = msgspec.convert(self._decoded(id_token, key.public), Claims)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             # Without its cause, which may carry the token, and with it the user's address.
-            raise _refused(type(error).__name__) from None
+            raise not_valid(type(error).__name__) from None
         self._check(claims, nonce)
-        return Account(issuer=claims.iss, subject=claims.sub, label=claims.email)
+        return self._whose(claims, key.issuer)
 
     def _decoded(self, id_token: str, key: jwt.PyJWK) -> dict[str, Any]:
-        # Times are checked by `_check`, against the clock that was handed in.
+        # Times are checked by `_check`, against the clock handed in, the issuer by `whose`.
         return jwt.decode(
             id_token,
             key,
             algorithms=[ALGORITHM],
             audience=self._client_id,
-            issuer=self._issuer,
             options={
-                "require": ["iss", "sub", "aud", "exp", "iat", "nonce"],
+                "require": ["iss", "sub", "aud", "exp", "iat"],
                 "strict_aud": True,
                 "verify_exp": False,
                 "verify_iat": False,
@@ -81,38 +109,42 @@ class IdTokens:
             },
         )
 
-    def _check(self, claims: _Claims, nonce: str) -> None:
+    def _check(self, claims: Claims, nonce: str | None) -> None:
         now = self._clock.now()
         if not claims.sub:
-            raise _refused("sub")
-        if not hmac.compare_digest(claims.nonce.encode(), nonce.encode()):
-            raise _refused("nonce")
+            raise not_valid("sub")
+        if nonce is not None and not _same(claims.nonce or "", nonce):
+            raise not_valid("nonce")
         if claims.azp not in (None, self._client_id):
-            raise _refused("azp")
+            raise not_valid("azp")
         if not claims.exp > now - LEEWAY:
-            raise _refused("exp: it has expired, or this machine's clock is wrong")
+            raise not_valid("exp: it has expired, or this machine's clock is wrong")
         if not claims.iat < now + LEEWAY:
-            raise _refused("iat: it is from the future, or this machine's clock is wrong")
+            raise not_valid("iat: it is from the future, or this machine's clock is wrong")
 
-    async def _key(self, kid: str) -> jwt.PyJWK:
+    async def _key(self, kid: str) -> _Key:
         fetched = self._clock.monotonic() >= self._keys_until
         if fetched:
             await self._fetch()
         if kid not in self._keys and not fetched:
             await self._fetch()  # the provider may have turned its keys since
         if kid not in self._keys:
-            raise _refused("kid: no such key in the provider's key set")
+            raise not_valid("kid: no such key in the provider's key set")
         return self._keys[kid]
 
     async def _fetch(self) -> None:
         answer = await self._transport.get(self._jwks_url)
         if answer.status != 200:
-            raise _refused(f"key set: HTTP {answer.status}")
+            raise not_valid(f"key set: HTTP {answer.status}")
         try:
             keys = msgspec.json.decode(answer.body, type=_KeySet).keys
-            usable = {key["kid"]: jwt.PyJWK(key, ALGORITHM) for key in keys if _signs(key)}
+            usable = {
+                key["kid"]: _Key(jwt.PyJWK(key, ALGORITHM), _issuer(key))
+                for key in keys
+                if _signs(key)
+            }
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
-            raise _refused("key set: it cannot be read") from error
+            raise not_valid("key set: it cannot be read") from error
         self._keys = usable
         self._keys_until = self._clock.monotonic() + KEYS_GOOD_FOR
 
@@ -122,10 +154,10 @@ def _key_id(id_token: str) -> str:
     try:
         header = jwt.get_unverified_header(id_token)
     except (jwt.PyJWTError, ValueError, RecursionError):
-        raise _refused("header") from None
+        raise not_valid("header") from None
     kid = header.get("kid")
     if header.get("alg") != ALGORITHM or not isinstance(kid, str):
-        raise _refused(f"alg: only {ALGORITHM} with a kid is accepted")
+        raise not_valid(f"alg: only {ALGORITHM} with a kid is accepted")
     return kid
 
 
@@ -138,7 +170,17 @@ def _signs(key: dict[str, Any]) -> bool:
     )
 
 
-def _refused(why: str) -> ProviderProtocolError:
+def _issuer(key: dict[str, Any]) -> str | None:
+    issuer = key.get("issuer")
+    return issuer if isinstance(issuer, str) else None
+
+
+def _same(said: str, expected: str) -> bool:
+    return hmac.compare_digest(said.encode(), expected.encode())
+
+
+def not_valid(why: str) -> ProviderProtocolError:
+    """The error for an ID token; `why` holds nothing of it."""
     return ProviderProtocolError(
         f"The provider's ID token is not valid ({why}), so nothing was changed. Start the consent"
         " again; if it happens again, check the configured issuer, client id and key address."

@@ -30,6 +30,7 @@ from scp_server.ports.clock import Clock
 from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.ports.tokens import Tokens
 from scp_server.providers.answers import Answer, json_object
+from scp_server.providers.challenges import demanded_claims
 from scp_server.providers.dialect import BatchPart, Dialect
 from scp_server.providers.exchange import Exchange
 from scp_server.providers.moments import http_date
@@ -174,7 +175,7 @@ class HttpLink:
                 if renewed:
                     raise failure
                 renewed = True
-                await self._line.tokens.refused(self._session_pk, token)
+                await self._line.tokens.refused(self._session_pk, token, claims=failure.claims)
                 continue
             fruitless = fruitless + 1 if len(errand.open) == before else 1
             if fruitless >= self._line.tries:
@@ -230,6 +231,8 @@ class HttpLink:
         # Only a refusal in the provider's own words says that a thing is gone.
         if ask.absent_ok and answer.status in ABSENT and isinstance(error, RequestRefused):
             return Reply(body={}, absent=True)
+        if isinstance(error, ConsentLost):
+            error.claims = demanded_claims(answer.headers)
         raise error
 
     def _slow_down(self, ask: Ask, failures: Sequence[ProviderError]) -> None:
@@ -247,6 +250,8 @@ class HttpLink:
             if failure.retry_after is not None and failure.retry_after > self._line.patience:
                 raise failure
             return
+        if isinstance(failure, ProviderUnavailable) and _beyond(failure, self._line.patience):
+            raise failure
         chance = self._line.chance.uniform()
         await self._line.sleep(backoff.delay(failure, fruitless, chance))
 
@@ -284,6 +289,10 @@ def _gravity(error: ProviderError) -> int:
     if isinstance(error, ProviderRateLimited):
         return 2
     return 3 if isinstance(error, ProviderUnavailable | ProviderProtocolError) else HOPELESS
+
+
+def _beyond(failure: ProviderUnavailable, patience: float) -> bool:
+    return failure.retry_after is not None and failure.retry_after > patience
 
 
 def _outcome(error: ProviderError) -> Outcome:

@@ -8,6 +8,8 @@ import aiohttp
 
 from scp_server.domain.errors import ProviderProtocolError, ProviderUnavailable
 from scp_server.domain.secrets import Secret
+from scp_server.ports.clock import Clock
+from scp_server.providers.retry_after import retry_after
 
 MAX_BODY: Final = 1024 * 1024
 """Token answers and key sets have a few kilobytes; more than this is not one."""
@@ -28,9 +30,10 @@ class OAuthAnswer:
 class OAuthTransport:
     """Sends one request, follows nothing, reads at most `MAX_BODY` bytes, waits at most 30 s."""
 
-    def __init__(self, provider: str, http: aiohttp.ClientSession) -> None:
+    def __init__(self, provider: str, http: aiohttp.ClientSession, clock: Clock) -> None:
         self._provider = provider
         self._http = http
+        self._clock = clock
 
     async def post(self, url: str, form: Mapping[str, str]) -> OAuthAnswer:
         """POST a form.
@@ -62,13 +65,14 @@ class OAuthTransport:
                 method, url, data=form, headers=headers, timeout=_TIMEOUT, allow_redirects=False
             ) as response:
                 body = await self._read(response)
+                wait = response.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # The kind of failure is enough: a client's own text may quote the request.
             raise ProviderUnavailable(
                 f"{self._provider}'s sign-in server could not be reached"
                 f" ({type(error).__name__}). It is tried again by itself."
             ) from error
-        return self._checked(response.status, body)
+        return self._checked(response.status, body, wait)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
@@ -81,11 +85,12 @@ class OAuthTransport:
                 )
         return bytes(body)
 
-    def _checked(self, status: int, body: bytes) -> OAuthAnswer:
+    def _checked(self, status: int, body: bytes, wait: str) -> OAuthAnswer:
         if status >= 500 or status in (408, 429):
             raise ProviderUnavailable(
                 f"{self._provider}'s sign-in server is busy or failing (HTTP {status})."
-                " It is tried again by itself."
+                " It is tried again by itself.",
+                retry_after=retry_after(wait, self._clock.now()),
             )
         if 300 <= status < 400:
             raise ProviderProtocolError(

@@ -1,6 +1,5 @@
 """Google's OAuth server, as an Authority. Facts: reference/providers.md 10."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -16,8 +15,9 @@ from scp_server.domain.sessions import Account, Grant
 from scp_server.ports.authority import Consented
 from scp_server.ports.clock import Clock
 from scp_server.providers.google.oauth_failures import failure
-from scp_server.providers.id_tokens import IdTokens
+from scp_server.providers.id_tokens import Claims, IdTokens, not_valid
 from scp_server.providers.oauth_transport import OAuthAnswer, OAuthTransport
+from scp_server.providers.token_answers import TokenAnswer, decoded, token_answer
 from scp_wire.stream_types import StreamType
 
 T = TypeVar("T")
@@ -39,11 +39,10 @@ GOOGLE_SCOPES: Final[Mapping[StreamType, frozenset[str]]] = MappingProxyType(
     }
 )
 
-_DEFAULT_LIFETIME: Final = 3600.0
-_LONGEST_LIFETIME: Final = 86_400.0
-"""A token that claims more is refreshed daily all the same."""
-_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
-"""Anything else could not be sent back in a header (RFC 6749 A.12)."""
+_ODD: Final = (
+    "Google's sign-in server answered what it never answers. Check the addresses set in"
+    " SCP_GOOGLE__TOKEN_URL and SCP_GOOGLE__USERINFO_URL."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +63,6 @@ class GoogleEndpoints:
     client_secret: Secret
 
 
-class _TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 6749 5.1. Tokens are read straight into secrets, so that no repr can show them."""
-
-    access_token: Secret
-    token_type: str = "Bearer"  # noqa: S105  (a scheme's name)
-    expires_in: Annotated[float, msgspec.Meta(gt=0)] = _DEFAULT_LIFETIME
-    refresh_token: Secret | None = None
-    scope: str | None = None
-    id_token: Secret | None = None
-
-
 class _Refusal(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
@@ -90,14 +78,19 @@ class GoogleAuthority:
     def __init__(self, at: GoogleEndpoints, http: aiohttp.ClientSession, clock: Clock) -> None:
         self._at = at
         self._clock = clock
-        self._transport = OAuthTransport("Google", http)
+        self._transport = OAuthTransport("Google", http, clock)
         self._id_tokens = IdTokens(
             self._transport,
             clock,
-            issuer=at.issuer,
+            whose=self._whose,
             client_id=at.client_id,
             jwks_url=at.jwks_url,
         )
+
+    @property
+    def revokes(self) -> bool:
+        """Google has a revocation endpoint."""
+        return True
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -167,13 +160,13 @@ class GoogleAuthority:
         grant = Grant(
             access_token=answer.access_token,
             refresh_token=answer.refresh_token,
-            expires_at=asked_at + _lifetime(answer),
+            expires_at=asked_at + answer.lifetime,
             scopes=frozenset(answer.scope.split()),
-            lifetime=_lifetime(answer),
+            lifetime=answer.lifetime,
         )
         return Consented(grant=grant, account=account)
 
-    async def account_of(self, grant: Grant) -> Account:
+    async def account_of(self, grant: Grant) -> Consented:
         """Whose grant it is, from the userinfo endpoint (OpenID Connect Core 5.3).
 
         Raises: ConsentLost, ProviderUnavailable, ProviderProtocolError.
@@ -187,10 +180,13 @@ class GoogleAuthority:
         if answer.status != 200:
             raise failure(None, answer.status)
         info = _decoded(answer, _UserInfo)
-        return Account(issuer=self._at.issuer, subject=info.sub, label=info.email)
+        account = Account(issuer=self._at.issuer, subject=info.sub, label=info.email)
+        return Consented(grant=grant, account=account)
 
-    async def refresh(self, grant: Grant) -> Grant:
+    async def refresh(self, grant: Grant, *, claims: str | None = None) -> Grant:
         """A new access token, one version on. Google keeps the refresh token.
+
+        It demands no `claims` of tokens.
 
         Raises: ConsentLost, ProviderUnavailable, OperatorFault, ProviderProtocolError.
         """
@@ -206,9 +202,9 @@ class GoogleAuthority:
             grant,
             access_token=answer.access_token,
             refresh_token=answer.refresh_token or grant.refresh_token,
-            expires_at=asked_at + _lifetime(answer),
+            expires_at=asked_at + answer.lifetime,
             scopes=grant.scopes if answer.scope is None else frozenset(answer.scope.split()),
-            lifetime=_lifetime(answer),
+            lifetime=answer.lifetime,
             version=grant.version + 1,
         )
 
@@ -226,7 +222,7 @@ class GoogleAuthority:
         """Whether an `iss` parameter on the callback is Google's (RFC 9207 2.4: exact)."""
         return issuer == self._at.issuer
 
-    async def _ask_for_token(self, form: Mapping[str, str]) -> _TokenAnswer:
+    async def _ask_for_token(self, form: Mapping[str, str]) -> TokenAnswer:
         credentials = {
             "client_id": self._at.client_id,
             "client_secret": self._at.client_secret.reveal(),
@@ -234,31 +230,16 @@ class GoogleAuthority:
         answer = await self._transport.post(self._at.token_url, {**form, **credentials})
         if answer.status != 200:
             raise failure(_reason(answer), answer.status)
-        token = _decoded(answer, _TokenAnswer)
-        if token.token_type.lower() != "bearer":
-            raise ProviderProtocolError("Google's token answer is not of the type Bearer.")
-        return token
+        return token_answer(answer, otherwise=_ODD)
 
-
-def _lifetime(answer: _TokenAnswer) -> float:
-    return min(answer.expires_in, _LONGEST_LIFETIME)
+    def _whose(self, claims: Claims, _: str | None) -> Account:
+        if claims.iss != self._at.issuer:
+            raise not_valid("iss")
+        return Account(issuer=claims.iss, subject=claims.sub, label=claims.email)
 
 
 def _decoded(answer: OAuthAnswer, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(answer.body, type=kind, dec_hook=_secret)
-    except (ValueError, RecursionError):
-        # Without its cause: a decoder's error may carry the body, and the body carries tokens.
-        raise ProviderProtocolError(
-            "Google's sign-in server answered what it never answers. Check the addresses set in"
-            " SCP_GOOGLE__TOKEN_URL and SCP_GOOGLE__USERINFO_URL."
-        ) from None
-
-
-def _secret(kind: type, value: object) -> Secret:
-    if kind is not Secret or not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise ValueError("not a token")
-    return Secret(value)
+    return decoded(answer, kind, otherwise=_ODD)
 
 
 def _reason(answer: OAuthAnswer) -> str | None:
