@@ -1,8 +1,9 @@
 """The composition root: settings in, a running server out. It alone knows every adapter."""
 
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -142,7 +143,21 @@ async def serve(
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )
-        await _DrainingServer(config, server).serve(sockets=list(sockets))
+        await _serve(_DrainingServer(config, server), list(sockets))
+
+
+async def _serve(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    async def obey() -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                # The second time, somebody does not want to wait.
+                server.force_exit = server.should_exit
+                server.should_exit = True
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(obey)
+        await server.serve(sockets=sockets)
+        tasks.cancel_scope.cancel()
 
 
 class _DrainingServer(uvicorn.Server):
@@ -151,6 +166,11 @@ class _DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, parts: Running) -> None:
         super().__init__(config)
         self._parts = parts
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `_serve`: uvicorn raises them again at the end, which is no good end."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._parts.supervisor.drain()
