@@ -1,16 +1,17 @@
-"""Whether a Gmail message is in a filtered listing: by its labels here, by Gmail's own search where
-we cannot tell.
+"""Whether a Gmail message or thread is in a filtered listing: by labels here, by Gmail's own search
+where we cannot tell. Gmail judges each message alone, and a thread by any of its messages.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final
 
 from scp_server.ports.connector import Ask
 from scp_server.providers.foreign import whole
 from scp_server.providers.google.gmail_history import Labels, Touched
-from scp_server.providers.google.gmail_listing import LISTING_FIELDS, read_page
+from scp_server.providers.google.gmail_kind import MailKind
+from scp_server.providers.google.gmail_listing import read_page
 from scp_server.providers.google.shapes_mail import message_header
 from scp_wire.filters import MailFilters
 
@@ -62,29 +63,15 @@ class MailJudge:
             return False
         return any(self.by_labels(state) is not Verdict.OUT for state in message.states)
 
-    def check(self, body: Mapping[str, Any]) -> Ask | None:
-        """Ask Gmail whether this message is in the listing; None when it cannot be singled out.
+    def check(self, kind: MailKind, narrow: str) -> Ask:
+        """Ask Gmail for what of the listing `narrow` leaves.
 
-        The stream's own search is narrowed to the Message-ID header, or, without a usable one, to
-        the seconds around its arrival (the bounds of after: and before: are undocumented). The
-        narrowing comes first, so that an unbalanced quote or bracket in the search cannot eat it.
+        The narrowing comes first, so that an unbalanced quote or bracket in the stream's own
+        search cannot eat it.
         """
-        narrow = _narrow(body)
-        if narrow is None:
-            return None
         query = self._filters.query
-        return Ask(
-            method="gmail.messages.list",
-            base="gmail_url",
-            path="/gmail/v1/users/me/messages",
-            params=(
-                *self._scope(),
-                ("q", f"{narrow} ({query})" if query else narrow),
-                ("maxResults", "500"),
-                ("fields", LISTING_FIELDS),
-            ),
-            live=True,
-        )
+        q = f"{narrow} ({query})" if query else narrow
+        return kind.list_ask((*self._scope(), ("q", q)), size=500, live=True)
 
     def _scope(self) -> tuple[tuple[str, str], ...]:
         labels = tuple(("labelIds", label) for label in self._filters.label_ids or ())
@@ -92,23 +79,35 @@ class MailJudge:
         return (*labels, *everywhere)
 
 
-def confirms(listing: Mapping[str, Any], message_id: str) -> bool:
-    """Whether the answer to a check says that the message is in the listing.
+def confirms(listing: Mapping[str, Any], identity: str, kind: MailKind) -> bool:
+    """Whether the answer to a check says that the message or thread is in the listing.
 
     More matches than fit a page leave a doubt: then it counts as in, rather than be lost.
 
     Raises: ProviderProtocolError when the answer is no listing.
     """
-    page = read_page(None, listing)
-    return message_id in page.ids or page.next is not None
+    page = read_page(None, listing, kind.name)
+    return identity in page.ids or page.next is not None
 
 
-def _narrow(body: Mapping[str, Any]) -> str | None:
-    identity = (message_header(body, "message-id") or "").strip().strip("<>")
+def narrowed(message: Mapping[str, Any]) -> str | None:
+    """A search that finds this message and hardly another; None when it cannot be singled out.
+
+    By the Message-ID header, or, without a usable one, by the seconds around its arrival (the
+    bounds of after: and before: are undocumented).
+    """
+    identity = (message_header(message, "message-id") or "").strip().strip("<>")
     if _PLAIN_ID.match(identity):
         return f"rfc822msgid:{identity}"
-    arrived = whole(body.get("internalDate"))
+    arrived = whole(message.get("internalDate"))
     if arrived is None:
         return None
     second = arrived // 1000
     return f"after:{second - 1} before:{second + 2}"
+
+
+def narrowed_to_any(narrows: Sequence[str]) -> str:
+    """A search that finds what any of these finds."""
+    if len(narrows) == 1:
+        return narrows[0]
+    return "{" + " ".join(f"({n})" if " " in n else n for n in narrows) + "}"

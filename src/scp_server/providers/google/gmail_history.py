@@ -4,22 +4,30 @@ https://developers.google.com/workspace/gmail/api/reference/rest/v1/users.histor
 come oldest first, ids rise with gaps, and a record's labels are the state after it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.providers.foreign import entries, text, texts, thing, whole
 
 KINDS: Final = ("messagesAdded", "messagesDeleted", "labelsAdded", "labelsRemoved")
 FIELDS: Final = (
-    "nextPageToken,historyId,history(id,messagesAdded/message(id,labelIds),"
-    "messagesDeleted/message/id,labelsAdded(labelIds,message(id,labelIds)),"
-    "labelsRemoved(labelIds,message(id,labelIds)))"
+    "nextPageToken,historyId,history(id,messagesAdded/message(id,threadId,labelIds),"
+    "messagesDeleted/message(id,threadId),labelsAdded(labelIds,message(id,threadId,labelIds)),"
+    "labelsRemoved(labelIds,message(id,threadId,labelIds)))"
 )
 
 Labels = frozenset[str] | None
 """None: not said."""
+
+
+class HistoryPlace(msgspec.Struct, frozen=True, kw_only=True, tag="gmail-history-1"):
+    """All records up to this id are handled."""
+
+    history: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,7 @@ class Entry:
 
     kind: str
     message_id: str
+    thread_id: str | None
     after: Labels
     before: Labels
 
@@ -42,7 +51,7 @@ class Record:
 
 @dataclass(slots=True, kw_only=True)
 class Log:
-    """Records of a page that are not handled yet, and what is known of their messages."""
+    """Records of a page that are not handled yet, and what is known of their items."""
 
     records: list[Record]
     more: bool
@@ -50,14 +59,14 @@ class Log:
     newest: int
     """The mailbox's own history id when the page was read."""
     delivered: dict[str, int] = field(default_factory=dict)
-    """Message id to the history id of the state that was delivered of it."""
+    """Item id to the history id of the state that was delivered of it."""
 
-    def first(self, messages: int) -> list[Record]:
-        """The first records with at most so many messages, at least one record."""
+    def first(self, items: int, item_of: Callable[[Entry], str]) -> list[Record]:
+        """The first records with at most so many items, at least one record."""
         ids: set[str] = set()
         for count, record in enumerate(self.records):
-            ids.update(entry.message_id for entry in record.entries)
-            if count and len(ids) > messages:
+            ids.update(map(item_of, record.entries))
+            if count and len(ids) > items:
                 return self.records[:count]
         return list(self.records)
 
@@ -67,6 +76,7 @@ class Touched:
     """What some records say of one message."""
 
     message_id: str
+    thread_id: str | None
     record: int
     """The last of them."""
     deleted: bool
@@ -115,6 +125,7 @@ def _touched(message_id: str, told: list[tuple[int, Entry]]) -> Touched:
     first = [told[0][1].before] if kinds[0].startswith("labels") else []
     return Touched(
         message_id=message_id,
+        thread_id=told[-1][1].thread_id,
         record=told[-1][0],
         deleted=_is_deleted(told),
         added="messagesAdded" in kinds,
@@ -146,7 +157,11 @@ def _entries(body: Mapping[str, Any]) -> Iterator[Entry]:
             after = frozenset(texts(message["labelIds"])) if "labelIds" in message else None
             changed = frozenset(texts(thing(raw).get("labelIds")))
             yield Entry(
-                kind=kind, message_id=message_id, after=after, before=_before(kind, after, changed)
+                kind=kind,
+                message_id=message_id,
+                thread_id=text(message.get("threadId")) or None,
+                after=after,
+                before=_before(kind, after, changed),
             )
 
 

@@ -1,0 +1,130 @@
+"""What is there in a mailbox: a listing of messages or threads, and each of them fetched.
+
+Gmail gives a user five messages a second, so steps are small: a group each, its place being "after
+X of page P". The page's ids are remembered between steps; after a restart the page is listed again.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from scp_server.domain.changes import Change, Step
+from scp_server.domain.errors import ProviderProtocolError
+from scp_server.domain.streams import Position
+from scp_server.ports.connector import Ask, Reading
+from scp_server.providers.foreign import whole
+from scp_server.providers.google.gmail_history import HistoryPlace
+from scp_server.providers.google.gmail_kind import ME, MailKind, Params
+from scp_server.providers.google.gmail_listing import MailPage, read_page
+from scp_server.providers.positions import read, written
+from scp_server.providers.setting_aside import Shaped, Unreadable
+from scp_server.providers.trail import Trail
+
+PROFILE: Final = Ask(
+    method="gmail.getProfile",
+    base="gmail_url",
+    path=f"{ME}/profile",
+    params=(("fields", "historyId"),),
+)
+
+
+class ListingPlace(msgspec.Struct, frozen=True, kw_only=True, tag="gmail-listing-1"):
+    """Page `page` (None: the first), after item `after` (None: from its start)."""
+
+    page: str | None = None
+    after: str | None = None
+
+
+class MailBackfill:
+    """The backfilling half of a connector; `filters` are the listing's parameters."""
+
+    def __init__(
+        self, kind: MailKind, filters: Params, unreadable: Unreadable, *, group: int
+    ) -> None:
+        self._kind = kind
+        self._filters = filters
+        self._unreadable = unreadable
+        self._group = group
+        self._trail = Trail()
+        self._early: MailPage | None = None
+        self._page: MailPage | None = None
+        self._went_on_at: Position | None = None
+
+    def bookmark(self) -> Reading[Position]:
+        """The mailbox's history id; the first page is asked for at the same time."""
+        profile, listing = yield (PROFILE, self._list_ask(None))
+        history = whole(profile.body.get("historyId"))
+        if history is None:
+            raise ProviderProtocolError("Google's profile of the mailbox has no historyId.")
+        self._early = read_page(None, listing.body, self._kind.name)
+        return written(HistoryPlace(history=history))
+
+    def backfill(self, resume: Position | None) -> Reading[Step]:
+        """The next group, newest first."""
+        early, self._early = self._early, None
+        if resume is None or resume != self._went_on_at:
+            self._trail.clear()
+            self._page = None
+        if resume is None and early is not None:
+            return (yield from self._begin(early))
+        place = ListingPlace() if resume is None else read(resume, ListingPlace)
+        while True:
+            page = yield from self._page_at(place.page)
+            rest = page.after(place.after)
+            shaped = yield from self._fetch_new(rest[: self._group])
+            onwards = self._onwards(page, rest[: self._group], rest[self._group :])
+            if shaped.found or shaped.skipped or onwards is None:
+                return self._step(shaped, onwards)
+            place = onwards
+
+    def _begin(self, early: MailPage) -> Reading[Step]:
+        """Fetch from the page that came with the bookmark, and list it again beside.
+
+        That page may be older than the bookmark: what arrived between the two is in neither. The
+        second listing is younger for certain, and has it.
+        """
+        group = early.ids[: self._group]
+        *replies, listing = yield (*map(self._kind.get_ask, group), self._list_ask(None))
+        shaped = self._kind.created(group, replies, self._unreadable)
+        page = self._note(read_page(None, listing.body, self._kind.name))
+        rest = tuple(identity for identity in page.ids if identity not in group)
+        last = group[-1] if group else None
+        if rest == page.after(last):
+            return self._step(shaped, self._onwards(page, group, rest))
+        # Some are new before the group: only this object knows which, so the place is the start.
+        self._page = MailPage(token=None, ids=rest, next=page.next)
+        return self._step(shaped, ListingPlace())
+
+    def _step(self, shaped: Shaped[Change], onwards: ListingPlace | None) -> Step:
+        self._went_on_at = None if onwards is None else written(onwards)
+        return Step(
+            changes=tuple(shaped.found.values()), resume=self._went_on_at, skipped=shaped.skipped
+        )
+
+    def _onwards(
+        self, page: MailPage, group: Sequence[str], rest: Sequence[str]
+    ) -> ListingPlace | None:
+        if rest:
+            return ListingPlace(page=page.token, after=group[-1] if group else None)
+        return None if page.next is None else ListingPlace(page=page.next)
+
+    def _page_at(self, token: str | None) -> Reading[MailPage]:
+        if self._page is not None and self._page.token == token:
+            return self._page
+        (listing,) = yield (self._list_ask(token),)
+        return self._note(read_page(token, listing.body, self._kind.name))
+
+    def _note(self, page: MailPage) -> MailPage:
+        self._trail.page(page.token, page.ids, page.next)
+        self._page = page
+        return page
+
+    def _fetch_new(self, ids: Sequence[str]) -> Reading[Shaped[Change]]:
+        if not ids:
+            return Shaped(found={})
+        replies = yield tuple(map(self._kind.get_ask, ids))
+        return self._kind.created(ids, replies, self._unreadable)
+
+    def _list_ask(self, token: str | None) -> Ask:
+        return self._kind.list_ask(self._filters, token)

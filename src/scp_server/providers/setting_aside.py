@@ -1,0 +1,82 @@
+"""Setting aside: an item that cannot be read is tried three times, then left out and told.
+
+A provider may send something of no shape at all where an item belongs. The step that holds it fails
+as a whole, so that all of it is asked for again; only what stays odd is skipped.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from scp_server.domain.changes import Skipped
+from scp_server.domain.errors import ProviderProtocolError
+from scp_server.ports.connector import Reply
+
+T = TypeVar("T")
+
+TRIES: Final = 3
+KNOWN_LIMIT: Final = 1000
+"""Items whose failures are counted at a time; beyond it they are set aside at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shaped(Generic[T]):
+    """What could be read, by id and in order, and what could not."""
+
+    found: dict[str, T]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Unreadable:
+    """What one stream could not read so far. Lives as long as its connector."""
+
+    def __init__(self) -> None:
+        self._tries: dict[str, int] = {}
+
+    def replies(
+        self, replies: Mapping[str, Reply], shape: Callable[[str, dict[str, Any]], T]
+    ) -> Shaped[T]:
+        """Shape the answers to one GET for each item; what is absent is left out.
+
+        Raises: ProviderProtocolError when the step is to be tried again.
+        """
+        failed = tuple(Skipped(id=i, reason=r.failed) for i, r in replies.items() if r.failed)
+        there = {i: r.body for i, r in replies.items() if not r.failed and not r.absent}
+        shaped = self.shaped(there, shape)
+        return Shaped(found=shaped.found, skipped=(*failed, *shaped.skipped))
+
+    def shaped(
+        self, bodies: Mapping[str, dict[str, Any]], shape: Callable[[str, dict[str, Any]], T]
+    ) -> Shaped[T]:
+        """Shape what came for each id.
+
+        Raises: ProviderProtocolError when the step is to be tried again.
+        """
+        found: dict[str, T] = {}
+        odd: dict[str, str] = {}
+        for identity, body in bodies.items():
+            try:
+                found[identity] = shape(identity, body)
+            except ProviderProtocolError as error:
+                odd[identity] = error.message
+            except Exception:  # noqa: BLE001  (whatever a shape stumbles over, the stream goes on)
+                odd[identity] = "It has a shape this server does not understand."
+        self.give_up(odd)
+        for identity in found:
+            self._tries.pop(identity, None)
+        skipped = tuple(Skipped(id=identity, reason=reason) for identity, reason in odd.items())
+        return Shaped(found=found, skipped=skipped)
+
+    def give_up(self, odd: Mapping[str, str]) -> None:
+        """Note that these failed, by a key each with the reason, and that they are given up.
+
+        Raises: ProviderProtocolError when one of them is worth another try.
+        """
+        for key in odd:
+            if key in self._tries or len(self._tries) < KNOWN_LIMIT:
+                self._tries[key] = self._tries.get(key, 0) + 1
+        hopeful = [key for key in odd if self._tries.get(key, TRIES) < TRIES]
+        if hopeful:
+            raise ProviderProtocolError(odd[hopeful[0]])
+        for key in odd:
+            self._tries.pop(key, None)
