@@ -6,6 +6,8 @@ import html
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.providers.foreign import text, texts, thing, whole
 from scp_server.providers.google.headers import (
@@ -26,7 +28,7 @@ from scp_server.providers.google.mime import (
     text_of,
 )
 from scp_server.providers.moments import utc_of_ms
-from scp_wire.items import BODY_HTML_LIMIT, BODY_TEXT_LIMIT, Message
+from scp_wire.items import BODY_HTML_LIMIT, BODY_TEXT_LIMIT, Message, ThreadMessage
 
 SNIPPET_LIMIT: Final = 4096
 LABEL_LIMIT: Final = 500
@@ -42,10 +44,30 @@ def mail_message(body: Mapping[str, Any]) -> Message:
     parts = parts_of(thing(body.get("payload")))
     plain = text_of(parts, "text/plain", BODY_TEXT_LIMIT)
     rich = text_of(parts, "text/html", BODY_HTML_LIMIT)
+    return Message(
+        **msgspec.structs.asdict(_without_bodies(body, headers, parts)),
+        body_text=plain.value,
+        body_html=rich.value,
+        truncated=_truncated(headers, parts, plain, rich),
+    )
+
+
+def thread_message(body: Mapping[str, Any]) -> ThreadMessage:
+    """The message as its thread lists it.
+
+    Raises: ProviderProtocolError when it has no id.
+    """
+    payload = thing(body.get("payload"))
+    return _without_bodies(body, _first_of_each(payload), parts_of(payload))
+
+
+def _without_bodies(
+    body: Mapping[str, Any], headers: Mapping[str, str], parts: list[Part]
+) -> ThreadMessage:
     senders = mailboxes(headers.get("from", ""))
     sender = senders[0] if senders else Mailbox(address="", name=None)
     original = headers.get("date")
-    return Message(
+    return ThreadMessage(
         id=message_id(body),
         thread_id=text(body.get("threadId")),
         subject=readable(headers["subject"]) if "subject" in headers else None,
@@ -59,9 +81,6 @@ def mail_message(body: Mapping[str, Any]) -> Message:
         labels=texts(body.get("labelIds"))[:LABEL_LIMIT],
         unread=_unread(body),
         snippet=_snippet(body),
-        body_text=plain.value,
-        body_html=rich.value,
-        truncated=_truncated(headers, parts, plain, rich),
         attachments=attachments_of(parts)[:ATTACHMENT_LIMIT],
     )
 
