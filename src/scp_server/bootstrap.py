@@ -20,6 +20,7 @@ from scp_server.api.app import build_app
 from scp_server.api.services import ApiValues, Endings, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.config.operator_key import operator_key
+from scp_server.config.registrations import google_registration, microsoft_registration
 from scp_server.config.settings import Settings
 from scp_server.config.values import engine_values, limit_values
 from scp_server.consent.connect import Connect
@@ -38,9 +39,10 @@ from scp_server.engine.supervisor import Supervisor
 from scp_server.ports.authority import Authority
 from scp_server.providers.exchange import Exchange
 from scp_server.providers.google.dialect import google_dialect
-from scp_server.providers.google.oauth import GoogleAuthority, GoogleEndpoints
+from scp_server.providers.google.oauth import GoogleAuthority
 from scp_server.providers.google.quota import google_tariff
 from scp_server.providers.link import Line
+from scp_server.providers.microsoft.oauth import MicrosoftAuthority
 from scp_server.providers.quota import Governor
 from scp_server.providers.registry import Registry
 from scp_server.storage.sql.database import Stores, open_database
@@ -206,24 +208,15 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
 
 
 def _authorities(ground: Ground) -> dict[Provider, Authority]:
-    google = ground.settings.google
-    if google.client_id is None or google.client_secret is None:
-        return {}
-    endpoints = GoogleEndpoints(
-        authorization_url=google.authorization_url,
-        token_url=google.token_url,
-        revocation_url=google.revocation_url,
-        userinfo_url=google.userinfo_url,
-        jwks_url=google.jwks_url,
-        issuer=google.issuer,
-        gmail_url=google.gmail_url,
-        calendar_url=google.calendar_url,
-        people_url=google.people_url,
-        drive_url=google.drive_url,
-        client_id=google.client_id,
-        client_secret=google.client_secret,
-    )
-    return {Provider.GOOGLE: GoogleAuthority(endpoints, ground.http, ground.clock)}
+    http, clock = ground.http, ground.clock
+    google = google_registration(ground.settings.google)
+    microsoft = microsoft_registration(ground.settings.microsoft)
+    authorities: dict[Provider, Authority] = {}
+    if google is not None:
+        authorities[Provider.GOOGLE] = GoogleAuthority(google, http, clock)
+    if microsoft is not None:
+        authorities[Provider.MICROSOFT] = MicrosoftAuthority(microsoft, http, clock)
+    return authorities
 
 
 def _lines(

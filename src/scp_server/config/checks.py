@@ -16,6 +16,8 @@ from scp_server.domain.secrets import OPERATOR_PREFIX
 MIN_OPERATOR_KEY: Final = 22
 """Characters after the prefix: 128 bits in base64url."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
+TENANTS: Final = ("common", "organizations", "consumers")
+_DIRECTORY: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def check(settings: Settings, known: tuple[Setting, ...]) -> None:
@@ -29,6 +31,7 @@ def check(settings: Settings, known: tuple[Setting, ...]) -> None:
     _check_database_url(settings.database_url)
     _check_operator_key(settings)
     _check_clients(settings)
+    _check_tenant(settings.microsoft.tenant)
     _check_tls(settings)
     _check_bind(settings)
     _check_sandbox(settings)
@@ -149,6 +152,16 @@ def _check_clients(settings: Settings) -> None:
             raise ConfigError(
                 variable, f"SCP_{name}__CLIENT_SECRET is set: set {variable} as well."
             )
+
+
+def _check_tenant(tenant: str) -> None:
+    if tenant not in TENANTS and not _DIRECTORY.fullmatch(tenant):
+        # A directory's domain would do at Microsoft, but ID tokens name it by its id only.
+        raise ConfigError(
+            "SCP_MICROSOFT__TENANT",
+            f"SCP_MICROSOFT__TENANT must be one of {', '.join(TENANTS)}, or a directory (tenant) id"
+            f" in small letters as the app's overview page shows it, not {tenant!a}.",
+        )
 
 
 def _check_tls(settings: Settings) -> None:

@@ -85,7 +85,7 @@ class MicrosoftSettings(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[A-Za-z0-9.-]{1,255}$",
-            description="Who may consent: common, organizations, consumers, or a tenant.",
+            description="Who may consent: common, organizations, consumers, or a directory's id.",
         ),
     ] = "common"
     authorization_url: Annotated[
