@@ -184,16 +184,21 @@ class HttpLink:
 
     async def _try(self, errand: _Errand) -> tuple[Secret, ProviderError | None]:
         asked = errand.next()
-        asks = list(asked.values())
-        methods = [ask.method for ask in asks]
-        async with self._line.governor.spend(self._account, methods, live=asks[0].live):
+        live = next(iter(asked.values())).live
+        methods = [ask.method for ask in asked.values()]
+        async with self._line.governor.spend(
+            self._account, methods, live=live, session_pk=self._session_pk
+        ) as calls:
+            # What the quota has no room for now is asked for next.
+            asked = dict(list(asked.items())[:calls])
+            asks = list(asked.values())
             token = await self._line.tokens.access_token(self._session_pk)
             try:
                 answers = await self._exchange(asks, token)
             except (ProviderUnavailable, ProviderProtocolError) as error:
                 errand.apart = len(asks) > 1 and isinstance(error, ProviderProtocolError)
-                for method in methods:
-                    self._line.on_call(method, _outcome(error))
+                for ask in asks:
+                    self._line.on_call(ask.method, _outcome(error))
                 return token, error
         return token, self._settle(errand, asked, answers)
 

@@ -1,33 +1,32 @@
-"""Quota: what may be asked of a provider right now, one budget per account and service.
+"""Governor: lets calls wait until the provider will take them, one budget per account and service.
 
-Everything that reads one account at one service shares one budget: units in any minute, calls in
-flight, and how long to hold still after the provider said no. Waiters are served in order, those
-that follow changes ahead of those that backfill. A refused call is never waited for by hammering:
-the whole budget holds until the provider's own time, or for twice as long each time it names none.
+Everything that reads one account at one service shares its budget: units in any window, calls in
+flight, and how long to hold still after the provider said no. What may be done is decided in pure
+code (budget, belief, turns); here is only who waits, and the waking.
 """
 
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
 from scp_server.ports.clock import Clock
+from scp_server.providers import budget as budgets
+from scp_server.providers.budget import Budget, Wanted
 from scp_server.providers.tariff import Allowance, Price, Tariff
+from scp_server.providers.turns import Turn, turn
+from scp_wire.events import RateLimitData
 
-__all__ = ["WINDOW", "Allowance", "Governor", "Price", "Tariff", "Wait", "wait_real"]
+__all__ = ["Allowance", "Governor", "Price", "Tariff", "Wait", "Watch", "wait_real"]
 
-WINDOW: Final = 61.0
-"""Seconds. A second more than the provider's own minute: it counts a call when it arrives, so two
-calls sent a minute apart may arrive closer than that."""
-FIRST_HOLD: Final = 1.0
-MAX_HOLD: Final = 64.0
-"""Google: truncated exponential backoff, 32 to 64 s (workspace/gmail handle-errors guide)."""
 NOTICEABLE: Final = 1.0
 """Seconds of waiting that are worth telling someone."""
-
+FEW: Final = 64
+"""Budgets kept without looking which of them can be forgotten."""
 
 Wait = Callable[[anyio.Event, float | None], Awaitable[None]]
 """Waits until the event is set or so many seconds have passed (None: only for the event)."""
@@ -39,152 +38,211 @@ async def wait_real(event: anyio.Event, seconds: float | None) -> None:
         await event.wait()
 
 
+class Watch(Protocol):
+    """Who is told what the governor does. Every call is cheap, does not wait and does not fail."""
+
+    def waited(self, service: str, seconds: float) -> None:
+        """Calls of a service waited so long for its budget."""
+        ...
+
+    def near(self, session_pk: int, data: RateLimitData) -> None:
+        """The budget a session reads from is nearly spent, or the provider asked to slow down."""
+        ...
+
+
+class _NoWatch:
+    def waited(self, service: str, seconds: float) -> None:
+        pass
+
+    def near(self, session_pk: int, data: RateLimitData) -> None:
+        pass
+
+
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """A place in the queue of one budget."""
+    """A place in a queue."""
 
-    units: int
-    calls: int
+    wanted: Wanted
     woken: anyio.Event = field(default_factory=anyio.Event)
 
 
 @dataclass(slots=True, eq=False)
-class _Budget:
-    """The running state of one account at one service. Times are monotonic seconds."""
+class _Desk:
+    """One account at one service: its budget and who waits for it."""
 
-    allowance: Allowance
-    spent: deque[tuple[float, int]] = field(default_factory=deque)
-    used: int = 0
-    in_flight: int = 0
-    hold_until: float = 0.0
-    refusals: int = 0
+    service: str
+    budget: Budget
     live: deque[_Ticket] = field(default_factory=deque)
     rest: deque[_Ticket] = field(default_factory=deque)
+    sessions: dict[int, float] = field(default_factory=dict)
+    """Who has asked lately, and when."""
 
-    def head(self) -> _Ticket | None:
+    def queue(self, *, live: bool) -> deque[_Ticket]:
+        """Those that follow, or the others."""
+        return self.live if live else self.rest
+
+    def next(self, now: float) -> Turn:
         """Whose turn it is."""
-        return self.live[0] if self.live else self.rest[0] if self.rest else None
+        live = self.live[0].wanted if self.live else None
+        rest = self.rest[0].wanted if self.rest else None
+        return turn(self.budget, live, rest, now)
 
-    def wake_head(self) -> None:
-        """Let the first in the queue look again."""
-        head = self.head()
-        if head is not None:
-            head.woken.set()
+    def wake(self) -> None:
+        """Let the first of both queues look again; the others wait for their turn."""
+        for queue in (self.live, self.rest):
+            if queue:
+                queue[0].woken.set()
 
-    def forget(self, now: float) -> None:
-        """Let go of what was spent more than a window ago."""
-        while self.spent and self.spent[0][0] <= now - self.allowance.window - 1.0:
-            self.used -= self.spent.popleft()[1]
-
-    def idle(self, now: float) -> bool:
-        """Whether nothing would be lost by forgetting this budget."""
-        self.forget(now)
-        still = now >= self.hold_until and not self.spent and not self.in_flight
-        return still and self.head() is None
-
-    def delay(self, ticket: _Ticket, now: float) -> float | None:
-        """Seconds until `ticket` could go were it first; None: when some call has come back."""
-        if now < self.hold_until:
-            return self.hold_until - now
-        self.forget(now)
-        if self.in_flight and self.in_flight + ticket.calls > self.allowance.calls_in_flight:
-            return None
-        return self._until_units(ticket.units, now)
-
-    def _until_units(self, units: int, now: float) -> float:
-        # More than the whole allowance at once goes when nothing else has been spent.
-        over = self.used + units - self.allowance.units
-        for at, amount in self.spent:
-            if over <= 0:
-                return 0.0
-            over -= amount
-            if over <= 0 or at == self.spent[-1][0]:
-                return max(at + self.allowance.window + 1.0 - now, 0.0)
-        return 0.0
+    def readers(self, now: float) -> list[int]:
+        """Sessions that asked within a window."""
+        since = now - self.budget.allowance.window
+        self.sessions = {pk: at for pk, at in self.sessions.items() if at >= since}
+        return list(self.sessions)
 
 
 class Governor:
     """Budgets of all accounts at one provider. Raises nothing of its own; safe to cancel."""
 
-    def __init__(self, tariff: Tariff, clock: Clock, *, wait: Wait = wait_real) -> None:
+    def __init__(
+        self,
+        tariff: Tariff,
+        clock: Clock,
+        *,
+        name: str = "The provider",
+        watch: Watch | None = None,
+        wait: Wait = wait_real,
+    ) -> None:
         self._tariff = tariff
         self._clock = clock
+        self._name = name
+        self._watch = watch or _NoWatch()
         self._wait = wait
-        self._budgets: dict[tuple[str, str], _Budget] = {}
+        self._desks: dict[tuple[str, str], _Desk] = {}
+        self._many = FEW
 
     @asynccontextmanager
     async def spend(
-        self, account: str, methods: Sequence[str], *, live: bool = False
-    ) -> AsyncIterator[None]:
-        """Wait until these calls of one service may be made; they are in flight while inside."""
-        budget = self._budget(account, self._tariff.service(methods[0]))
-        most = budget.allowance.calls_in_flight
-        ticket = _Ticket(units=sum(self._tariff.units(methods)), calls=min(len(methods), most))
-        await self._take(budget, ticket, live=live)
+        self,
+        account: str,
+        methods: Sequence[str],
+        *,
+        live: bool = False,
+        session_pk: int | None = None,
+    ) -> AsyncIterator[int]:
+        """Wait until the first of these calls of one service may be made; yields how many.
+
+        They are in flight while inside. Whoever wants the others asks again.
+        """
+        desk = self._desk(account, self._tariff.service(methods[0]))
+        if session_pk is not None:
+            desk.sessions[session_pk] = self._clock.monotonic()
+        wanted = Wanted(prices=self._tariff.units(methods), live=live)
+        taken = await self._take(desk, wanted)
         try:
-            yield
+            yield len(taken.prices)
         finally:
-            budget.in_flight -= ticket.calls
-            budget.wake_head()
+            desk.budget = budgets.landed(desk.budget, taken, self._clock.monotonic())
+            desk.wake()
 
     def refused(
         self, account: str, method: str, retry_after: float | None, *, jitter: float
     ) -> None:
-        """The provider said that it was too much: hold the budget still.
+        """The provider said that it was too much: hold the budget still, and believe less.
 
         `retry_after` in seconds, None when it did not say. `jitter` in [0, 1) spreads accounts
         that were refused together, because it was the project's quota that was used up.
         """
-        budget = self._budget(account, self._tariff.service(method))
-        own = min(FIRST_HOLD * 2.0 ** min(budget.refusals, 10), MAX_HOLD) * (1 + jitter) / 2
-        budget.refusals += 1
-        until = self._clock.monotonic() + (own if retry_after is None else retry_after)
-        budget.hold_until = max(budget.hold_until, until)
+        desk, now = self._desk(account, self._tariff.service(method)), self._clock.monotonic()
+        desk.budget = budgets.refused(desk.budget, retry_after, now, jitter=jitter)
+        self._tell_if_short(desk, now)
 
     def granted(self, account: str, method: str) -> None:
-        """The provider accepted a call: the next refusal counts as the first again."""
-        self._budget(account, self._tariff.service(method)).refusals = 0
+        """The provider accepted a call, which shows how much it allows."""
+        price = self._tariff.prices[method]
+        desk = self._desk(account, price.service)
+        desk.budget = budgets.granted(desk.budget, price.units, self._clock.monotonic())
 
     def delayed(self, account: str) -> float:
         """Seconds that who waits now for this account must still wait; 0 below a second."""
         now = self._clock.monotonic()
-        waits = [self._waits(b, now) for (who, _), b in self._budgets.items() if who == account]
-        longest = max(waits, default=0.0)
+        found = (self._desks.get((account, service)) for service in self._tariff.allowances)
+        longest = max((desk.next(now).wait or 0.0 for desk in found if desk), default=0.0)
         return longest if longest > NOTICEABLE else 0.0
 
-    def _waits(self, budget: _Budget, now: float) -> float:
-        head = budget.head()
-        return 0.0 if head is None else budget.delay(head, now) or 0.0
+    def believed(self) -> Mapping[str, int]:
+        """Units a window is believed to hold, by service: the least of all its accounts."""
+        now = self._clock.monotonic()
+        least = {service: a.units for service, a in self._tariff.allowances.items()}
+        for (_, service), desk in self._desks.items():
+            least[service] = min(least[service], desk.budget.limit(now))
+        return least
 
-    async def _take(self, budget: _Budget, ticket: _Ticket, *, live: bool) -> None:
-        queue = budget.live if live else budget.rest
+    async def _take(self, desk: _Desk, wanted: Wanted) -> Wanted:
+        ticket, began = _Ticket(wanted), self._clock.monotonic()
+        queue = desk.queue(live=wanted.live)
         queue.append(ticket)
         try:
-            while (seconds := self._patience(budget, ticket)) != 0.0:
+            while (found := self._look(desk, ticket)).calls == 0:
                 ticket.woken = anyio.Event()
-                await self._wait(ticket.woken, seconds)
+                await self._wait(ticket.woken, found.wait)
             now = self._clock.monotonic()
-            budget.spent.append((now, ticket.units))
-            budget.used += ticket.units
-            budget.in_flight += ticket.calls
+            taken = Wanted(prices=wanted.prices[: found.calls], live=wanted.live)
+            desk.budget = budgets.taken(desk.budget, taken, now)
         finally:
             queue.remove(ticket)
-            budget.wake_head()
+            desk.wake()
+        self._watch.waited(desk.service, now - began)
+        self._tell_if_short(desk, now)
+        return taken
 
-    def _patience(self, budget: _Budget, ticket: _Ticket) -> float | None:
-        # Only the first in the queue waits for the clock, the others for their turn.
-        if budget.head() is not ticket:
-            return None
-        return budget.delay(ticket, self._clock.monotonic())
+    def _look(self, desk: _Desk, ticket: _Ticket) -> Turn:
+        live = ticket.wanted.live
+        if desk.queue(live=live)[0] is not ticket:
+            return Turn()
+        found = desk.next(self._clock.monotonic())
+        if found.calls and found.live != live:
+            # The other queue's first goes, and then wakes this one.
+            desk.queue(live=not live)[0].woken.set()
+            return Turn()
+        return found
 
-    def _budget(self, account: str, service: str) -> _Budget:
-        budget = self._budgets.get((account, service))
-        if budget is None:
+    def _tell_if_short(self, desk: _Desk, now: float) -> None:
+        budget = desk.budget
+        if not budgets.short(budget, now):
+            return
+        desk.budget = budgets.told(budget, now)
+        left = 0 if now < budget.hold_until else budget.remaining(now)
+        frees = budgets.resets_in(budget, now)
+        data = RateLimitData(
+            remaining_quota=left,
+            reset_time=self._clock.now() + frees,
+            warning_message=(
+                f"Provider rate limit approaching: {left} of {budget.limit(now)} units of "
+                f"{self._name}'s {desk.service} quota remain. Reading slows down and goes on by "
+                f"itself in {math.ceil(frees)} s."
+            ),
+            limit=budget.limit(now),
+        )
+        for session_pk in desk.readers(now):
+            self._watch.near(session_pk, data)
+
+    def _desk(self, account: str, service: str) -> _Desk:
+        desk = self._desks.get((account, service))
+        if desk is None:
             self._forget_idle()
-            budget = self._budgets[account, service] = _Budget(self._tariff.allowances[service])
-        return budget
+            budget = budgets.opened(self._tariff.allowances[service])
+            desk = self._desks[account, service] = _Desk(service, budget)
+        return desk
 
     def _forget_idle(self) -> None:
+        if len(self._desks) < self._many:
+            return
+        for key in list(self._idle()):
+            del self._desks[key]
+        self._many = max(FEW, 2 * len(self._desks))
+
+    def _idle(self) -> Iterator[tuple[str, str]]:
         now = self._clock.monotonic()
-        for key in [key for key, budget in self._budgets.items() if budget.idle(now)]:
-            del self._budgets[key]
+        for key, desk in self._desks.items():
+            if desk.budget.idle(now) and not (desk.live or desk.rest):
+                yield key
