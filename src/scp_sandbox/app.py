@@ -15,6 +15,7 @@ from scp_sandbox.google.batch import BatchDesk
 from scp_sandbox.google.calendar.methods import calendar_methods
 from scp_sandbox.google.frontdesk import FrontDesk
 from scp_sandbox.google.gmail.methods import gmail_methods
+from scp_sandbox.google.people.methods import people_methods
 from scp_sandbox.landing import Landing
 from scp_sandbox.oauth.clients import Client
 from scp_sandbox.oauth.consent import ConsentPage
@@ -46,6 +47,8 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
     routes: list[BaseRoute] = [
         Mount("/gmail", app=edge(front.answer)),
         Mount("/calendar", app=edge(front.answer)),
+        Mount("/v1/people", app=edge(front.answer)),
+        Route("/v1/people:batchGet", edge(front.answer)),
         Route("/batch/gmail/v1", edge(BatchDesk(front, "/gmail/v1/").answer)),
         Route("/batch/calendar/v3", edge(BatchDesk(front, "/calendar/v3/").answer)),
         Route("/batch", edge(BatchDesk(front, "/").answer)),
@@ -101,7 +104,11 @@ def _front(house: _House) -> FrontDesk:
         revocation=house.revocation,
         ledger=house.ledger,
         faults=house.faults,
-        methods=(*gmail_methods(house.world), *calendar_methods(house.world)),
+        methods=(
+            *gmail_methods(house.world),
+            *calendar_methods(house.world),
+            *people_methods(house.world),
+        ),
     )
 
 

@@ -26,14 +26,24 @@ class Quotas:
     gmail_units_per_minute: int | None = None
     calendar_requests_per_minute: int | None = None
     gmail_concurrency: int | None = None
+    people_reads_per_minute: int | None = None
+    people_full_syncs_per_minute: int | None = None
+    drive_units_per_minute: int | None = None
     refusal: Refusal = "mixed"
 
 
 GENEROUS = Quotas()
 # 6,000 units: projects made since 2026-05-01 [G]. Concurrency is undocumented: batches of 10 to 25
 # are said to pass, those of 50 to lose parts [S]; every part of a batch counts.
+# 90 critical reads [S]; that first pages of full syncs are counted apart is published [D], the
+# figure is not. 325,000 units of Drive [G].
 PUBLISHED = Quotas(
-    gmail_units_per_minute=6_000, calendar_requests_per_minute=600, gmail_concurrency=25
+    gmail_units_per_minute=6_000,
+    calendar_requests_per_minute=600,
+    gmail_concurrency=25,
+    people_reads_per_minute=90,
+    people_full_syncs_per_minute=10,
+    drive_units_per_minute=325_000,
 )
 MODES = {"generous": GENEROUS, "published": PUBLISHED}
 
@@ -102,6 +112,14 @@ class Ledger:
         tally.units += cost
         return None
 
+    def begin_full_sync(self, email: str, method: str) -> bool:
+        """Whether a user may begin another full sync of contacts; the call itself is paid apart."""
+        limit = self.quotas.people_full_syncs_per_minute
+        if limit is None or self._over(email, "people full sync", limit, 1) is None:
+            return True
+        self.refuse(email, method)
+        return False
+
     def refuse(self, email: str, method: str) -> None:
         """Counts a call refused for another reason, such as concurrency."""
         self._tally(email).refused[method] += 1
@@ -129,9 +147,15 @@ class Ledger:
         }
 
     def _limit(self, service: str, units: int) -> tuple[int | None, int]:
-        if service == "gmail":
-            return self.quotas.gmail_units_per_minute, units
-        return self.quotas.calendar_requests_per_minute, 1
+        match service:
+            case "gmail":
+                return self.quotas.gmail_units_per_minute, units
+            case "people":
+                return self.quotas.people_reads_per_minute, units
+            case "drive":
+                return self.quotas.drive_units_per_minute, units
+            case _:
+                return self.quotas.calendar_requests_per_minute, 1
 
     def _over(self, email: str, service: str, limit: int, cost: int) -> Refused | None:
         account = self._accounts.setdefault((email, service), _Account())

@@ -120,6 +120,9 @@ async def test_published_quotas_are_in_force_when_asked_for(strict_sandbox: Sand
         "gmail_units_per_minute": 6000,
         "calendar_requests_per_minute": 600,
         "gmail_concurrency": 25,
+        "people_reads_per_minute": 90,
+        "people_full_syncs_per_minute": 10,
+        "drive_units_per_minute": 325_000,
         "refusal": "mixed",
     }
     lifted = await strict_sandbox.control("/quotas", "POST", mode="generous", gmail_concurrency=3)

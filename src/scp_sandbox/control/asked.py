@@ -131,4 +131,7 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     gmail_units_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
     calendar_requests_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
     gmail_concurrency: int | msgspec.UnsetType | None = msgspec.UNSET
+    people_reads_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
+    people_full_syncs_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
+    drive_units_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
     refusal: Literal["mixed", "403", "429"] | msgspec.UnsetType = msgspec.UNSET

@@ -1,6 +1,7 @@
 """Control of what is not the world: faults, quotas, the clock, tokens, grants, dead positions."""
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -77,10 +78,11 @@ class Machinery:
         return {"expired": [user.email for user in chosen]}
 
     def expire_sync_tokens(self, call: Call) -> dict[str, Any]:
-        """Every Calendar sync token given out so far is answered 410."""
+        """Every sync token of calendars (410) and contacts (400) given out so far is dead."""
         chosen = self._chosen(call)
         for user in chosen:
             self._world.forget_calendar_changes(user)
+            self._world.addressbook(user).forget_changes()
         return {"expired": [user.email for user in chosen]}
 
     def ledger(self, call: Call) -> dict[str, Any]:
@@ -107,13 +109,7 @@ class Machinery:
         return self._figures()
 
     def _figures(self) -> dict[str, Any]:
-        quotas = self._ledger.quotas
-        return {
-            "gmail_units_per_minute": quotas.gmail_units_per_minute,
-            "calendar_requests_per_minute": quotas.calendar_requests_per_minute,
-            "gmail_concurrency": quotas.gmail_concurrency,
-            "refusal": quotas.refusal,
-        }
+        return asdict(self._ledger.quotas)
 
     def _chosen(self, call: Call) -> tuple[User, ...]:
         user = self._user(read(call, Whose).user)

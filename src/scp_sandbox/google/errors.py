@@ -1,10 +1,21 @@
 """Google's refusals, spelled as Google spells them (providers.md section 1.1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
-Service = Literal["gmail", "calendar"]
+Service = Literal["gmail", "calendar", "people", "drive"]
+
+HOSTS: Mapping[Service, str] = MappingProxyType(
+    {
+        "gmail": "gmail.googleapis.com",
+        "calendar": "calendar-json.googleapis.com",
+        "people": "people.googleapis.com",
+        "drive": "drive.googleapis.com",
+    }
+)
 
 _STATUS_NAMES = {
     400: "INVALID_ARGUMENT",
@@ -37,8 +48,8 @@ _NOT_ENOUGH = "Request had insufficient authentication scopes."
 class GoogleError(Exception):
     """A refusal: HTTP status, `errors[].reason` and the words. Rendered by `error_body`.
 
-    `detail` is the reason of a `google.rpc.ErrorInfo` with its `metadata`; `inner` the message
-    within `errors[]` where it differs from the outer one.
+    `detail` is the reason of a `google.rpc.ErrorInfo` with its domain and `metadata`; `more` are
+    further `details[]`; `inner` is the message within `errors[]` where it is not the outer one.
     """
 
     status: int
@@ -50,10 +61,16 @@ class GoogleError(Exception):
     inner: str | None = None
     detail: str | None = None
     metadata: dict[str, str] | None = None
+    detail_domain: str = "googleapis.com"
+    more: tuple[dict[str, Any], ...] = ()
 
 
 def error_body(error: GoogleError, service: Service) -> dict[str, Any]:
-    """The JSON of a refusal: Calendar puts `errors` first and has no `status` (section 1.1)."""
+    """The JSON of a refusal (section 1.1).
+
+    Calendar puts `errors` first and has no `status`, nor has Drive; People has no `errors`, but
+    `details`.
+    """
     entry: dict[str, Any] = {
         "message": error.inner or error.message,
         "domain": error.domain,
@@ -62,21 +79,31 @@ def error_body(error: GoogleError, service: Service) -> dict[str, Any]:
     if error.location:
         entry["location"] = error.location
         entry["locationType"] = error.location_type or "parameter"
-    body: dict[str, Any]
+    words = error.inner or error.message
     if service == "calendar" and error.detail is None:
-        words = error.inner or error.message
         return {"error": {"errors": [entry], "code": error.status, "message": words}}
-    body = {"code": error.status, "message": error.message, "errors": [entry]}
+    if service == "drive" and error.detail is None:
+        return {"error": {"code": error.status, "message": words, "errors": [entry]}}
+    body: dict[str, Any] = {"code": error.status, "message": error.message}
+    if service != "people":
+        body["errors"] = [entry]
     body["status"] = _STATUS_NAMES.get(error.status, "UNKNOWN")
-    if error.detail:
-        info = {
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": error.detail,
-            "domain": "googleapis.com",
-            "metadata": error.metadata or {},
-        }
-        body["details"] = [info]
+    if details := _details(error):
+        body["details"] = details
     return {"error": body}
+
+
+def _details(error: GoogleError) -> list[dict[str, Any]]:
+    if error.detail is None:
+        return list(error.more)
+    info: dict[str, Any] = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": error.detail,
+        "domain": error.detail_domain,
+    }
+    if error.metadata is not None:
+        info["metadata"] = error.metadata
+    return [info, *error.more]
 
 
 def bad_credentials() -> GoogleError:
@@ -105,14 +132,13 @@ def no_credentials() -> GoogleError:
 
 def scope_insufficient(service: Service, method: str) -> GoogleError:
     """403 for a grant that lacks the method's scope."""
-    host = "gmail.googleapis.com" if service == "gmail" else "calendar-json.googleapis.com"
     return GoogleError(
         status=403,
         reason="insufficientPermissions",
         message=_NOT_ENOUGH,
         inner="Insufficient Permission",
         detail="ACCESS_TOKEN_SCOPE_INSUFFICIENT",
-        metadata={"service": host, "method": method},
+        metadata={"service": HOSTS[service], "method": method},
     )
 
 
@@ -123,7 +149,8 @@ def forbidden(message: str) -> GoogleError:
 
 def not_found(service: Service) -> GoogleError:
     """404 for an item, or a history id, that is not here."""
-    words = "Requested entity was not found." if service == "gmail" else "Not Found"
+    newer = service in ("gmail", "people")
+    words = "Requested entity was not found." if newer else "Not Found"
     return GoogleError(status=404, reason="notFound", message=words)
 
 
@@ -147,15 +174,52 @@ def too_many_at_once() -> GoogleError:
 
 
 def slow_down(*, retry_at: float, politely: bool, service: Service) -> GoogleError:
-    """A spent user quota, said in one of two ways: 403 `usageLimits`, or 429 naming a time."""
+    """A spent user quota: 403 `usageLimits`, or 429, which Gmail's names a time in.
+
+    People knows only 429.
+    """
+    if service == "people":
+        return _critical_reads()
     if politely:
-        domain = "usageLimits"
-        words = "User Rate Limit Exceeded" if service == "gmail" else "Rate Limit Exceeded"
-        reason = "userRateLimitExceeded" if service == "gmail" else "rateLimitExceeded"
-        return GoogleError(status=403, reason=reason, message=words, domain=domain)
+        mild = service == "calendar"
+        words = "Rate Limit Exceeded" if mild else "User Rate Limit Exceeded"
+        reason = "rateLimitExceeded" if mild else "userRateLimitExceeded"
+        return GoogleError(status=403, reason=reason, message=words, domain="usageLimits")
+    if service == "drive":
+        return GoogleError(
+            status=429,
+            reason="rateLimitExceeded",
+            message="Rate Limit Exceeded",
+            domain="usageLimits",
+        )
     moment = datetime.fromtimestamp(retry_at, UTC)
     stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
     # Two spaces: so it is captured, and so clients parse it (section 1.1).
     words = f"User-rate limit exceeded.  Retry after {stamp}"
     domain = "global" if service == "gmail" else "usageLimits"
     return GoogleError(status=429, reason="rateLimitExceeded", message=words, domain=domain)
+
+
+def _critical_reads() -> GoogleError:
+    metric = "Critical read requests (Contact and Profile Reads)"
+    return GoogleError(
+        status=429,
+        reason="rateLimitExceeded",
+        message=(
+            f"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute per user'"
+            f" of service '{HOSTS['people']}' for consumer 'project_number:100000000001'."
+        ),
+        detail="RATE_LIMIT_EXCEEDED",
+        metadata={"service": HOSTS["people"], "consumer": "projects/100000000001"},
+    )
+
+
+def too_many_full_syncs() -> GoogleError:
+    """429 of People's extra quota on the first page of a full sync (section 4)."""
+    violation = {"subject": "QUOTA_EXCEEDED", "description": "FBS quota limit exceeded"}
+    return GoogleError(
+        status=429,
+        reason="rateLimitExceeded",
+        message="Resource has been exhausted (e.g. check quota).",
+        more=({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]},),
+    )

@@ -20,6 +20,7 @@ from scp_sandbox.google.errors import (
     scope_insufficient,
     slow_down,
     too_many_at_once,
+    too_many_full_syncs,
 )
 from scp_sandbox.google.method import Asked, Method
 from scp_sandbox.google.mishaps import Mishaps
@@ -87,7 +88,7 @@ class FrontDesk:
         for order in orders:
             self._mishaps.befall(order, lambda: self._owner(call))
         await _wait(orders)
-        early = self._mishaps.instead(orders, "gmail")
+        early = self._mishaps.instead(orders, service_of(call.path.removeprefix("/batch")))
         return early or self._mishaps.afterwards(orders, await answer(), None)
 
     def begin(self, call: Call) -> Ticket:
@@ -96,7 +97,7 @@ class FrontDesk:
         All parts of a batch are begun before any is finished, so that they are in flight together.
         """
         orders = self._faults.strike(call.method, call.path)
-        service: Service = "calendar" if call.path.startswith("/calendar/") else "gmail"
+        service = service_of(call.path)
         ticket = Ticket(call=call, orders=orders, service=service)
         for order in orders:
             self._mishaps.befall(order, lambda: self._owner(call))
@@ -143,7 +144,14 @@ class FrontDesk:
         method, asked = ticket.method, ticket.asked
         if method is None or asked is None:
             return NOT_FOUND
-        over = self._ledger.spend(asked.user.email, ticket.service, method.name, method.units)
+        email = asked.user.email
+        if (
+            method.full_sync is not None
+            and method.full_sync(ticket.call)
+            and not self._ledger.begin_full_sync(email, method.name)
+        ):
+            raise too_many_full_syncs()
+        over = self._ledger.spend(email, ticket.service, method.name, method.units)
         if over is not None:
             raise slow_down(retry_at=over.retry_at, politely=over.politely, service=ticket.service)
         return method.answer(asked)
@@ -179,6 +187,20 @@ class FrontDesk:
         """Whose token a call bears, dead or alive."""
         claims = self._mint.read(bearer(call) or "")
         return self._world.user_by_sub(claims.sub) if claims else None
+
+
+def service_of(path: str) -> Service:
+    """Whose path it is; Gmail's when nobody else's."""
+    first = path.split("/", 3)[1:3]
+    match first:
+        case ["calendar", *_]:
+            return "calendar"
+        case ["drive", *_]:
+            return "drive"
+        case ["v1", *_]:
+            return "people"
+        case _:
+            return "gmail"
 
 
 async def _wait(orders: Sequence[Order]) -> None:

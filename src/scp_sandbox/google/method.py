@@ -60,7 +60,8 @@ class Method:
     """One method of one API.
 
     `rpc` is the name Google uses for it in refusals, `name` the discovery document's, `units` its
-    price, `scopes` those of which any one suffices.
+    price, `scopes` those of which any one suffices; `full_sync` tells the calls that a quota of
+    their own counts, too.
     """
 
     service: Service
@@ -71,6 +72,7 @@ class Method:
     units: int
     scopes: frozenset[str]
     answer: Callable[[Asked], Reply]
+    full_sync: Callable[[Call], bool] | None = None
 
 
 def number(call: Call, name: str, *, default: int, most: int) -> int:

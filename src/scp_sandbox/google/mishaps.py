@@ -20,7 +20,9 @@ _HTML = Reply(
     b" just now.</html>",
 )
 _WRONG = b'{"messages":"none","items":{"0":null},"id":[7],"history":3,"payload":[],"kind":null}'
-_LISTS = ("messages", "threads", "items", "history", "labels")
+_LISTS = (
+    "messages", "threads", "items", "history", "labels", "connections", "files", "changes",
+)  # fmt: skip
 # How far in the future the time in an ordered 429 lies.
 RETRY_SECONDS = 2.0
 
@@ -47,6 +49,7 @@ class Mishaps:
             case Kind.DEAD_SYNC_TOKENS:
                 if user := owner():
                     self._world.forget_calendar_changes(user)
+                    self._world.addressbook(user).forget_changes()
             case _:
                 pass
 
@@ -92,12 +95,28 @@ class Mishaps:
     def _vanish(self, reply: Reply, user: User) -> None:
         """Deletes the first listed item for good: listed, and gone when it is fetched."""
         body = msgspec.json.decode(reply.body)
-        for name in ("messages", "threads"):
-            if entries := body.get(name):
-                mailbox = self._world.mailbox(user)
-                thread = name == "threads"
-                ids = [m.id for m in mailbox.thread(entries[0]["id"])] if thread else None
-                mailbox.delete(ids or [entries[0]["id"]])
+        mailbox = self._world.mailbox(user)
+        for name, field in (
+            ("messages", "id"),
+            ("threads", "id"),
+            ("files", "id"),
+            ("connections", "resourceName"),
+        ):
+            identity = str((body.get(name) or [{}])[0].get(field, ""))
+            if name == "files" and self._world.drive(user).get(identity):
+                self._world.drive(user).delete(identity)
+            elif name == "connections" and identity:
+                self._forget(user, identity)
+            elif identity and name in ("messages", "threads"):
+                thread = [m.id for m in mailbox.thread(identity)] if name == "threads" else []
+                mailbox.delete(thread or [identity])
+
+    def _forget(self, user: User, resource_name: str) -> None:
+        book = self._world.addressbook(user)
+        number = resource_name.removeprefix("people/c")
+        contact = book.by_number(int(number)) if number.isdecimal() else None
+        if contact is not None:
+            book.delete(contact.id)
 
 
 def _doubled(reply: Reply) -> Reply:

@@ -26,6 +26,8 @@ def refusal(status: int, reason: str | None, service: Service, *, retry_at: floa
     error = _usual(status, reason, service, retry_at)
     if reason:
         error.reason = reason
+        if service == "people":
+            error.detail, error.detail_domain = reason, "people.googleapis.com"
         if "limit" in reason.lower():
             error.domain = "usageLimits"
     return error

@@ -19,6 +19,12 @@ CALENDAR_LIST = PREFIX + "calendar.calendarlist"
 CALENDAR_LIST_READONLY = PREFIX + "calendar.calendarlist.readonly"
 CALENDARS = PREFIX + "calendar.calendars"
 CALENDARS_READONLY = PREFIX + "calendar.calendars.readonly"
+CONTACTS = PREFIX + "contacts"
+CONTACTS_READONLY = PREFIX + "contacts.readonly"
+CONTACTS_OTHER_READONLY = PREFIX + "contacts.other.readonly"
+DRIVE = PREFIX + "drive"
+DRIVE_READONLY = PREFIX + "drive.readonly"
+DRIVE_METADATA_READONLY = PREFIX + "drive.metadata.readonly"
 
 DESCRIPTIONS = {
     OPENID: "Associate you with your personal info",
@@ -37,12 +43,12 @@ DESCRIPTIONS = {
     CALENDAR_LIST_READONLY: "See the list of calendars you are subscribed to",
     CALENDARS: "See and change the properties of calendars, and create secondary calendars",
     CALENDARS_READONLY: "See the title, description and default time zone of calendars",
-    PREFIX + "contacts.readonly": "See and download your contacts",
-    PREFIX + "contacts.other.readonly": "See contact info saved in 'Other contacts'",
-    PREFIX + "contacts": "See, edit, download and permanently delete your contacts",
-    PREFIX + "drive.metadata.readonly": "See information about your files",
-    PREFIX + "drive.readonly": "See and download all your files",
-    PREFIX + "drive": "See, edit, create and delete all of your files",
+    CONTACTS_READONLY: "See and download your contacts",
+    CONTACTS_OTHER_READONLY: "See contact info saved in 'Other contacts'",
+    CONTACTS: "See, edit, download and permanently delete your contacts",
+    DRIVE_METADATA_READONLY: "See information about your files",
+    DRIVE_READONLY: "See and download all your files",
+    DRIVE: "See, edit, create and delete all of your files",
 }
 
 # Google answers with the long names, whichever were asked for.

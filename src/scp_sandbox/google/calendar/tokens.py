@@ -1,10 +1,10 @@
 """Page tokens and sync tokens: opaque to clients, and good for one calendar only. Pure."""
 
-import base64
-import binascii
 import hashlib
 
 import msgspec
+
+from scp_sandbox.google.sealing import seal, unseal
 
 
 class PageToken(msgspec.Struct, frozen=True, array_like=True):
@@ -36,37 +36,16 @@ def digest(*texts: str) -> str:
 
 
 def sealed(token: PageToken | SyncToken) -> str:
-    """A token as text. The check before it keeps out garbled ones, not clever ones."""
-    payload = msgspec.msgpack.encode(token)
-    return base64.urlsafe_b64encode(_check(payload) + payload).decode()
+    """A token as text."""
+    return seal(token)
 
 
 def page_token(text: str) -> PageToken | None:
     """Reads a page token; None when it is none."""
-    try:
-        return msgspec.msgpack.decode(_octets(text), type=PageToken)
-    except (ValueError, msgspec.DecodeError):
-        return None
+    return unseal(text, PageToken)
 
 
 def sync_token(text: str) -> SyncToken | None:
     """Reads a sync token; None when it is none."""
-    try:
-        token = msgspec.msgpack.decode(_octets(text), type=SyncToken)
-    except (ValueError, msgspec.DecodeError):
-        return None
-    return token if token.spice == "sync" else None
-
-
-def _octets(text: str) -> bytes:
-    try:
-        octets = base64.urlsafe_b64decode(text.encode("ascii"))
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError(text) from error
-    if octets[:6] != _check(octets[6:]):
-        raise ValueError(text)
-    return octets[6:]
-
-
-def _check(payload: bytes) -> bytes:
-    return hashlib.sha256(b"token/" + payload).digest()[:6]
+    token = unseal(text, SyncToken)
+    return token if token is not None and token.spice == "sync" else None

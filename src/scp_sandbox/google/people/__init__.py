@@ -1,0 +1,1 @@
+"""Google People: the contacts of a user."""
