@@ -13,6 +13,7 @@ from scp_sandbox.edge import Answer, Edge
 from scp_sandbox.faults import FaultBook
 from scp_sandbox.google.batch import BatchDesk
 from scp_sandbox.google.calendar.methods import calendar_methods
+from scp_sandbox.google.drive.methods import drive_methods
 from scp_sandbox.google.frontdesk import FrontDesk
 from scp_sandbox.google.gmail.methods import gmail_methods
 from scp_sandbox.google.people.methods import people_methods
@@ -47,10 +48,12 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
     routes: list[BaseRoute] = [
         Mount("/gmail", app=edge(front.answer)),
         Mount("/calendar", app=edge(front.answer)),
+        Mount("/drive", app=edge(front.answer)),
         Mount("/v1/people", app=edge(front.answer)),
         Route("/v1/people:batchGet", edge(front.answer)),
         Route("/batch/gmail/v1", edge(BatchDesk(front, "/gmail/v1/").answer)),
         Route("/batch/calendar/v3", edge(BatchDesk(front, "/calendar/v3/").answer)),
+        Route("/batch/drive/v3", edge(BatchDesk(front, "/drive/v3/").answer)),
         Route("/batch", edge(BatchDesk(front, "/").answer)),
         Mount("/sandbox", app=edge(control.answer)),
         Route("/", edge(Landing(house.world.users).answer)),
@@ -108,6 +111,7 @@ def _front(house: _House) -> FrontDesk:
             *gmail_methods(house.world),
             *calendar_methods(house.world),
             *people_methods(house.world),
+            *drive_methods(house.world),
         ),
     )
 

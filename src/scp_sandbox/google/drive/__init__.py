@@ -1,0 +1,1 @@
+"""Google Drive v3: the files of a user, as metadata."""
