@@ -6,7 +6,7 @@ from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
 from scp_server.ports.connector import Connector, Reading
 from scp_server.ports.link import Link
-from scp_wire.stream_types import StreamType
+from scp_wire.stream_types import Provider, StreamType
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class SomeTypes:
     def __init__(self, *available: StreamType) -> None:
         self._available = frozenset(available)
 
-    def available(self, stream_type: StreamType) -> bool:
+    def available(self, stream_type: StreamType, provider: Provider | None = None) -> bool:
         return stream_type in self._available
 
     def scopes(self, stream_type: StreamType, session: Session) -> frozenset[str]:

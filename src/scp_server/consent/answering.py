@@ -135,7 +135,7 @@ class Answering:
             older = await self._sessions.grant(session.pk)
             kept = replace(kept, refresh_token=older.refresh_token if older else None)
         if kept.refresh_token is None:
-            raise no_refresh_token(session.provider.value.capitalize())
+            raise no_refresh_token(session.provider)
         return kept
 
     async def _record(self, pk: int, action: str, *, actor: str, result: str = "ok") -> None:

@@ -24,7 +24,9 @@ def wanted_types(names: list[str], provider: Provider, links: Links) -> tuple[St
 def all_types(provider: Provider, links: Links) -> tuple[StreamType, ...]:
     """Every stream type that this server can read at a provider."""
     return tuple(
-        known for known in StreamType if provider in PROVIDERS_OF[known] and links.available(known)
+        known
+        for known in StreamType
+        if provider in PROVIDERS_OF[known] and links.available(known, provider)
     )
 
 
@@ -36,7 +38,7 @@ def _wanted_type(name: str, provider: Provider, links: Links) -> StreamType:
     if provider not in providers:
         needed = " or ".join(sorted(served.value for served in providers))
         raise _refused(f"{name} needs a session of {needed}, not {provider.value}.", name, links)
-    if not links.available(stream_type):
+    if not links.available(stream_type, provider):
         raise _refused(f"{name} cannot be read by this version of the server yet.", name, links)
     return stream_type
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from scp_server.domain.errors import ConsentRefused
+from scp_wire.stream_types import Provider
 
 _WORD: Final = re.compile(r"[a-z_]{1,40}")
 
-# RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6, and Google's own.
+# RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6, and the providers' own.
 _MEANINGS: Final[Mapping[str, str]] = {
     "access_denied": (
         "Access was not granted, so nothing was changed. If that was a mistake, start again."
@@ -20,6 +21,15 @@ _MEANINGS: Final[Mapping[str, str]] = {
     "org_internal": (
         "This app is open to members of its own organisation only. Use an account of it, or ask"
         " the operator to open the app to others."
+    ),
+    "consent_required": (
+        "Your organisation lets only administrators allow this app. Ask one of them to approve it,"
+        " then start again."
+    ),
+    "login_required": "You were not signed in. Start again and sign in.",
+    "interaction_required": (
+        "The provider wants to know more before it gives access, for instance a second proof of"
+        " who you are. Start again and follow what it asks."
     ),
     "temporarily_unavailable": "The provider is busy. Start again in a minute.",
     "server_error": "The provider failed. Start again in a minute.",
@@ -46,9 +56,25 @@ def unknown_answer() -> ConsentRefused:
     )
 
 
-def no_refresh_token(provider: str) -> ConsentRefused:
+_LASTING: Final[Mapping[Provider, tuple[str, str]]] = {
+    Provider.GOOGLE: (
+        "Google",
+        "Remove this app from the connections of your Google account, then start again.",
+    ),
+    Provider.MICROSOFT: (
+        "Microsoft",
+        (
+            "Start again, and let the app keep the access you give it (offline_access). If that is not"
+            " asked for, the operator has to register the callback under the platform Web and allow"
+            " the app the delegated permission offline_access."
+        ),
+    ),
+}
+
+
+def no_refresh_token(provider: Provider) -> ConsentRefused:
     """The mend for a grant that would be dead within the hour."""
+    name, mend = _LASTING[provider]
     return ConsentRefused(
-        f"{provider} gave no lasting access (no refresh token), so nothing was changed. Remove this"
-        f" app from the connections of your {provider} account, then start again."
+        f"{name} gave no lasting access (no refresh token), so nothing was changed. {mend}"
     )

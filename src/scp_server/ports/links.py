@@ -6,14 +6,14 @@ from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
 from scp_server.ports.connector import Connector
 from scp_server.ports.link import Link
-from scp_wire.stream_types import StreamType
+from scp_wire.stream_types import Provider, StreamType
 
 
 class Links(Protocol):
     """Knows every connector there is."""
 
-    def available(self, stream_type: StreamType) -> bool:
-        """Whether this server can read that type."""
+    def available(self, stream_type: StreamType, provider: Provider | None = None) -> bool:
+        """Whether this server can read that type: at this provider, or at any."""
         ...
 
     def scopes(self, stream_type: StreamType, session: Session) -> frozenset[str]:

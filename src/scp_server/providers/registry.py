@@ -33,6 +33,10 @@ _BROADER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             f"{_GOOGLE_SCOPES}calendar.calendarlist",
             f"{_GOOGLE_SCOPES}calendar",
         ),
+        "Mail.Read": ("Mail.ReadWrite",),
+        "Calendars.Read": ("Calendars.ReadWrite",),
+        "Contacts.Read": ("Contacts.ReadWrite",),
+        "Files.Read": ("Files.Read.All", "Files.ReadWrite", "Files.ReadWrite.All"),
     }
 )
 """Scopes that allow what a smaller one allows; an imported grant may have them instead."""
@@ -110,9 +114,9 @@ class Registry:
     def __init__(self, lines: Mapping[Provider, Line]) -> None:
         self._lines = lines
 
-    def available(self, stream_type: StreamType) -> bool:
-        """Whether this server can read that type."""
-        return any((provider, stream_type) in READERS for provider in self._lines)
+    def available(self, stream_type: StreamType, provider: Provider | None = None) -> bool:
+        """Whether this server can read that type: at this provider, or at any."""
+        return any((one, stream_type) in READERS for one in self._lines if provider in {None, one})
 
     def scopes(self, stream_type: StreamType, session: Session) -> frozenset[str]:
         """The provider's scopes this type cannot do without; none for a type it cannot serve.

@@ -15,7 +15,7 @@ async def list_providers(call: Call) -> ProviderList:
                 configured=not missing.get(provider, ()),
                 missing=list(missing.get(provider, ())),
                 stream_types={
-                    kind.value: links.available(kind)
+                    kind.value: links.available(kind, provider)
                     for kind in StreamType
                     if provider in PROVIDERS_OF[kind]
                 },
