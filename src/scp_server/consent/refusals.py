@@ -64,9 +64,9 @@ _LASTING: Final[Mapping[Provider, tuple[str, str]]] = {
     Provider.MICROSOFT: (
         "Microsoft",
         (
-            "Start again, and let the app keep the access you give it (offline_access). If that is not"
-            " asked for, the operator has to register the callback under the platform Web and allow"
-            " the app the delegated permission offline_access."
+            "Start again, and let the app keep the access you give it (offline_access). If that is"
+            " not asked for, the operator has to register the callback under the platform Web and"
+            " allow the app the delegated permission offline_access."
         ),
     ),
 }
