@@ -42,7 +42,9 @@ from scp_server.providers.google.dialect import google_dialect
 from scp_server.providers.google.oauth import GoogleAuthority
 from scp_server.providers.google.quota import google_tariff
 from scp_server.providers.link import Line
+from scp_server.providers.microsoft.dialect import microsoft_dialect
 from scp_server.providers.microsoft.oauth import MicrosoftAuthority
+from scp_server.providers.microsoft.quota import microsoft_tariff
 from scp_server.providers.quota import Governor
 from scp_server.providers.registry import Registry
 from scp_server.storage.sql.database import Stores, open_database
@@ -222,23 +224,31 @@ def _authorities(ground: Ground) -> dict[Provider, Authority]:
 def _lines(
     ground: Ground, tokens: Freshness, authorities: Mapping[Provider, Authority]
 ) -> dict[Provider, Line]:
-    if Provider.GOOGLE not in authorities:
-        return {}
-    google = ground.settings.google
-    tariff = google_tariff(gmail_units_per_minute=google.quota_units_per_minute)
-    line = Line(
-        dialect=google_dialect(tariff),
-        exchange=Exchange(ground.http),
-        tokens=tokens,
-        governor=Governor(tariff, ground.clock),
-        clock=ground.clock,
-        chance=ground.chance,
-        batch_size=google.batch_size,
-        on_call=lambda method, outcome: ground.metrics.provider_call(
-            Provider.GOOGLE, method, outcome
+    google, microsoft = ground.settings.google, ground.settings.microsoft
+    google_prices = google_tariff(gmail_units_per_minute=google.quota_units_per_minute)
+    microsoft_prices = microsoft_tariff()
+    ways = {
+        Provider.GOOGLE: (google_dialect(google_prices), google_prices, google.batch_size),
+        Provider.MICROSOFT: (
+            microsoft_dialect(microsoft_prices),
+            microsoft_prices,
+            microsoft.batch_size,
         ),
-    )
-    return {Provider.GOOGLE: line}
+    }
+    return {
+        provider: Line(
+            dialect=dialect,
+            exchange=Exchange(ground.http),
+            tokens=tokens,
+            governor=Governor(tariff, ground.clock, name=dialect.name),
+            clock=ground.clock,
+            chance=ground.chance,
+            batch_size=batch_size,
+            on_call=partial(ground.metrics.provider_call, provider),
+        )
+        for provider, (dialect, tariff, batch_size) in ways.items()
+        if provider in authorities
+    }
 
 
 def _machinery(ground: Ground, links: Registry) -> Machinery:
