@@ -22,7 +22,7 @@ class DiaryControl:
         everything = call.flag("all")
         return {
             "calendars": {
-                diary.card.id: [e.id for e in diary if everything or _listed(e)]
+                diary.card.id: [e.id for e in diary if everything or diary.shown(e)]
                 for diary in self._world.diaries(user).values()
             }
         }
@@ -86,10 +86,6 @@ class DiaryControl:
             names = ", ".join(self._world.diaries(user))
             raise ControlError(404, f"`calendar` is `primary` or one of {names}")
         return diary
-
-
-def _listed(event: Event) -> bool:
-    return event.status != "cancelled" or event.series_id is not None
 
 
 def _fields(asked: Appointment) -> dict[str, Any]:

@@ -49,6 +49,17 @@ class Diary:
         """The event as it is now; cancelled ones stay known."""
         return self._events.get(identity)
 
+    def shown(self, event: Event) -> bool:
+        """Whether it is there for who does not ask for deleted events.
+
+        Called-off instances of a live series are, so that a client can spell the series out; with
+        the series they are gone as well [D].
+        """
+        if event.status != "cancelled":
+            return True
+        series = self._events.get(event.series_id or "")
+        return series is not None and series.status != "cancelled"
+
     def exceptions(self, series_id: str) -> list[Event]:
         """What was changed or called off within a series."""
         return [e for e in self._events.values() if e.series_id == series_id]

@@ -32,7 +32,9 @@ def rows(diary: Diary, what: Asking, since: int | None, now: datetime) -> list[R
     found = [
         Row(_key(event, what, since), event)
         for event in events
-        if (since is None or event.change > since) and _indexed(event, what)
+        if (since is None or event.change > since)
+        and _indexed(event, what)
+        and (since is not None or _asked_for(diary, event, what))
     ]
     return sorted(found, key=lambda row: row.key)
 
@@ -48,7 +50,7 @@ def page(
     rest = [row for row in found if not after or row.key > after]
     items: list[Event] = []
     for looked_at, row in enumerate(rest, 1):
-        if (syncing or _state_fits(row.event, what)) and _mentions(row.event, what.q):
+        if (syncing or not _called_off(row.event, what)) and _mentions(row.event, what.q):
             items.append(row.event)
         full = len(items) == what.limit or looked_at >= max(what.limit, LEAST_LOOKED_AT)
         if full and looked_at < len(rest):
@@ -87,12 +89,16 @@ def _key(event: Event, what: Asking, since: int | None) -> Key:
     return (event.place, event.id)
 
 
-def _state_fits(event: Event, what: Asking) -> bool:
-    if event.status != "cancelled" or what.deleted or what.updated_min_us is not None:
+def _asked_for(diary: Diary, event: Event, what: Asking) -> bool:
+    if what.deleted or what.updated_min_us is not None or what.single:
         return True
-    # Called-off instances of a live series are told even without showDeleted, so that the series
-    # can be spelled out by the client [D].
-    return event.series_id is not None and not what.single
+    return event.status != "cancelled" or event.series_id is None or diary.shown(event)
+
+
+def _called_off(event: Event, what: Asking) -> bool:
+    if event.status != "cancelled" or what.deleted or what.updated_min_us is not None:
+        return False
+    return event.series_id is None or what.single
 
 
 def _time_fits(event: Event, what: Asking) -> bool:
