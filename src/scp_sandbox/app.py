@@ -17,6 +17,8 @@ from scp_sandbox.google.drive.methods import drive_methods
 from scp_sandbox.google.frontdesk import FrontDesk
 from scp_sandbox.google.gmail.methods import gmail_methods
 from scp_sandbox.google.people.methods import people_methods
+from scp_sandbox.google.push.board import Board
+from scp_sandbox.google.push.methods import push_methods
 from scp_sandbox.landing import Landing
 from scp_sandbox.oauth.clients import Client
 from scp_sandbox.oauth.consent import ConsentPage
@@ -74,6 +76,7 @@ class _House:
     revocation: Revocation
     ledger: Ledger
     faults: FaultBook
+    board: Board
 
 
 def _house(settings: SandboxSettings, clock: Clock) -> _House:
@@ -97,6 +100,7 @@ def _house(settings: SandboxSettings, clock: Clock) -> _House:
         revocation=Revocation(mint=mint, grants=grants, client=client),
         ledger=Ledger(clock, MODES[settings.quotas]),
         faults=FaultBook(),
+        board=Board(clock),
     )
 
 
@@ -112,6 +116,7 @@ def _front(house: _House) -> FrontDesk:
             *calendar_methods(house.world),
             *people_methods(house.world),
             *drive_methods(house.world),
+            *push_methods(house.world, house.board),
         ),
     )
 
@@ -143,5 +148,6 @@ def _control(house: _House, seed: int) -> ControlDesk:
         revocation=house.revocation,
         ledger=house.ledger,
         faults=house.faults,
+        board=house.board,
     )
     return ControlDesk(world=house.world, machinery=machinery, post=PostOffice(seed))

@@ -56,6 +56,7 @@ class ControlDesk:
             ("POST", "/sandbox/grants/revoke", lambda c, _: m.revoke_grants(c)),
             ("POST", "/sandbox/history/expire", lambda c, _: m.expire_history(c)),
             ("POST", "/sandbox/sync_tokens/expire", lambda c, _: m.expire_sync_tokens(c)),
+            ("GET", "/sandbox/channels", lambda c, _: m.channels(c)),
             ("GET|DELETE", "/sandbox/ledger", lambda c, _: m.ledger(c)),
             ("GET|POST", "/sandbox/quotas", lambda c, _: m.quotas(c)),
         )

@@ -9,6 +9,7 @@ import msgspec
 from scp_sandbox.call import Call
 from scp_sandbox.control.asked import Advance, ControlError, Fault, Figures, Whose, read
 from scp_sandbox.faults import FaultBook, Order
+from scp_sandbox.google.push.board import Board
 from scp_sandbox.oauth.revocation import Revocation
 from scp_sandbox.quota import MODES, Ledger
 from scp_sandbox.world.people import User
@@ -19,12 +20,19 @@ class Machinery:
     """The orders under `/sandbox/` that are for no single user's items."""
 
     def __init__(
-        self, *, world: World, revocation: Revocation, ledger: Ledger, faults: FaultBook
+        self,
+        *,
+        world: World,
+        revocation: Revocation,
+        ledger: Ledger,
+        faults: FaultBook,
+        board: Board,
     ) -> None:
         self._world = world
         self._revocation = revocation
         self._ledger = ledger
         self._faults = faults
+        self._board = board
 
     def place_fault(self, call: Call) -> dict[str, Any]:
         """Orders a fault; returns its number."""
@@ -84,6 +92,10 @@ class Machinery:
             self._world.forget_calendar_changes(user)
             self._world.addressbook(user).forget_changes()
         return {"expired": [user.email for user in chosen]}
+
+    def channels(self, _: Call) -> dict[str, Any]:
+        """Google's watches that stand; nothing is delivered to any of them."""
+        return {"channels": [asdict(channel) for channel in self._board.living()]}
 
     def ledger(self, call: Call) -> dict[str, Any]:
         """Calls per user and method, refusals, tokens; DELETE sets the counts to zero."""

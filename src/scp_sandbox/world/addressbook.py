@@ -44,6 +44,7 @@ class AddressBook:
         self._rng = random.Random(f"{seed}/{user.sub}/contacts/life")  # noqa: S311
         # In order of `change`, the latest last: a change takes its contact out and puts it back.
         self._kept = {c.id: c for c in plan_addressbook(user, seed, count)}
+        self._ids = {c.number: c.id for c in self._kept.values()}
         self.change = len(self._kept)
         self.updated_us = max((c.updated_us for c in self._kept.values()), default=0)
 
@@ -63,10 +64,8 @@ class AddressBook:
 
     def by_number(self, number: int) -> Contact | None:
         """The living contact that has, or once had, this public number."""
-        for contact in self:
-            if number == contact.number or number in contact.former:
-                return contact
-        return None
+        identity = self._ids.get(number)
+        return self.get(identity) if identity else None
 
     def changed_since(self, change: int) -> Iterator[Contact]:
         """The latest state of all that changed after `change`, oldest change first."""
@@ -162,6 +161,7 @@ class AddressBook:
         kept = replace(contact, change=self.change, updated_us=self.updated_us)
         self._kept.pop(kept.id, None)
         self._kept[kept.id] = kept
+        self._ids[kept.number] = kept.id
         return kept
 
     def _new_id(self) -> str:

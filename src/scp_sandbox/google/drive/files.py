@@ -1,5 +1,6 @@
 """`files.list`, `files.get` and `about.get`."""
 
+import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -157,4 +158,5 @@ def _judge(drive: Drive, text: str | None) -> Callable[[Node], bool]:
 
 
 def _bound(call: Call) -> str:
-    return repr([call.one(name) for name in ("q", "orderBy", "corpora", "spaces")])
+    bound = [call.one(name) for name in ("q", "orderBy", "corpora", "spaces")]
+    return hashlib.sha256(repr(bound).encode()).hexdigest()[:12]

@@ -1,5 +1,6 @@
 """The parameters of People calls. Pure."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,14 +53,15 @@ class Asking:
 
     @property
     def bound(self) -> str:
-        """The parameters that a sync token is bound to, spelled one way."""
+        """A digest of the parameters that a sync token is bound to."""
         parts = (sorted(self.fields), sorted(self.sources), self.order, self.limit, self.keeps_sync)
-        return repr(parts)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     @property
     def paged(self) -> str:
-        """The parameters that a page token is bound to: the sync token is one of them."""
-        return f"{self.bound}{self.sync_token}"
+        """A digest of those a page token is bound to: the sync token is one of them."""
+        whole = f"{self.bound}/{self.sync_token}"
+        return hashlib.sha256(whole.encode()).hexdigest()[:12]
 
 
 def asking(call: Call) -> Asking:
