@@ -81,12 +81,14 @@ async def test_a_lost_consent_is_waited_for_and_a_renewal_goes_on(error: Provide
         assert eater.ids == b.source.ids
 
 
-async def test_a_renewal_that_comes_while_the_trouble_is_told_is_not_missed() -> None:
-    lost = ConsentLost("withdrawn")
-    limits = ShareLimits(events=1)
-    source = Source(items=3, troubles={"backfill": [lost]})
-    async with bench(source, limits=limits) as b:
-        await settle()
+async def test_a_renewal_that_comes_while_the_trouble_is_not_yet_told_is_not_missed() -> None:
+    source = Source(items=30, step=10, pause=1.0)
+    async with bench(source, limits=ShareLimits(events=1)) as b:
+        while source.calls.count("backfill") < 2:
+            await source.called.wait()
+        source.troubles["backfill"] = [ConsentLost("withdrawn")]
+        await anyio.sleep(5)
+        assert source.raised_at == 3
         b.consented.fire()
         before = anyio.current_time()
         eater = b.consumer()
@@ -114,10 +116,9 @@ async def test_a_refusal_behind_a_full_window_asks_no_more_either() -> None:
         eater.proving = True
         eater.prove()
         await b.done.wait()
-        calls = len(source.calls)
         await anyio.sleep(100)
         assert isinstance(b.failure, RequestRefused)
-        assert len(source.calls) == calls
+        assert len(source.calls) == source.raised_at
 
 
 async def test_a_lost_position_is_told_and_everything_read_again() -> None:

@@ -1,5 +1,6 @@
 """Places older than the window: streams are wound back, or a gap is told."""
 
+import anyio
 import pytest
 from support.engine_room import Room
 from support.scripted_provider import Source
@@ -254,6 +255,31 @@ class _Failing:
     async def save(self, *_: object, **__: object) -> None:
         self.asked = True
         raise StorageUnavailable("The database does not answer.")
+
+
+async def test_a_stream_that_completes_during_a_winding_back_does_not_run_again() -> None:
+    room = Room(mail=Source(items=30), diary=Source(name="e", items=300), share=SMALL)
+    async with room.running():
+        session = await room.consented()
+        mail = await room.start(session)
+        await room.start(session, DIARY)
+        only_mail = frozenset({MAIL})
+        first = await room.attach(session, types=only_mail)
+        second = await room.attach(session, types=frozenset({DIARY}), eating=False)
+        while len(second.ids) < 60:
+            await second.bite()
+            first.proving = len(first.ids) < 20
+        await first.until("stream_completed")
+        room.ledger.pause = lambda: anyio.sleep(0.1)
+        first.prove()
+        await settle()
+        assert mail.stream.stream_id in next(iter(room.engine._live)).running, "it is concluding"
+        await room.attach(session, place=second.events[5].event_id, types=frozenset({DIARY}))
+        await anyio.sleep(10)
+        status = await room.engine.status(mail.stream.stream_id)
+        assert status.stream.state is StreamState.COMPLETED
+        ends = [row for row in room.audit.rows if row.action == "stream.completed"]
+        assert [row.stream_id for row in ends] == [mail.stream.stream_id]
 
 
 async def test_a_crash_in_the_middle_of_a_winding_back_skips_nothing() -> None:

@@ -14,7 +14,7 @@ from scp_server.domain.sessions import Session
 from scp_server.domain.streams import Position, StreamConfig
 from scp_server.ports.connector import Connector, Reading
 from scp_server.ports.link import Link
-from scp_wire.stream_types import StreamType
+from scp_wire.stream_types import Provider, StreamType
 
 T = TypeVar("T")
 
@@ -34,6 +34,8 @@ class Source:
     log: list[str] = field(default_factory=list)
     troubles: dict[str, list[ProviderError]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    raised_at: int = 0
+    """How many calls there had been when the last trouble was raised, that call included."""
     called: anyio.Event = field(default_factory=anyio.Event)
     pause: float = 0.0
     """Seconds a call takes."""
@@ -52,6 +54,7 @@ class Source:
         self.called = anyio.Event()
         waiting = self.troubles.get(call)
         if waiting:
+            self.raised_at = len(self.calls)
             raise waiting.pop(0)
 
 
@@ -121,7 +124,7 @@ class SourceLinks:
 
     sources: Mapping[StreamType, Source]
 
-    def available(self, stream_type: StreamType) -> bool:
+    def available(self, stream_type: StreamType, provider: Provider | None = None) -> bool:
         return stream_type in self.sources
 
     def scopes(self, stream_type: StreamType, session: Session) -> frozenset[str]:
