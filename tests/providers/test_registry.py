@@ -13,14 +13,17 @@ from scp_server.domain.streams import StreamConfig
 from scp_server.ports.links import Links
 from scp_server.providers.exchange import Exchange
 from scp_server.providers.google.calendar import CalendarEvents
+from scp_server.providers.google.contacts import GoogleContacts
 from scp_server.providers.google.dialect import google_dialect
+from scp_server.providers.google.files import DriveFiles
 from scp_server.providers.google.gmail import GmailMessages
+from scp_server.providers.google.gmail_threads import GmailThreads
 from scp_server.providers.google.quota import google_tariff
 from scp_server.providers.link import Line
 from scp_server.providers.quota import Governor
 from scp_server.providers.registry import Registry
-from scp_wire.filters import EventFilters, Filters, MailFilters
-from scp_wire.stream_types import Provider, StreamType
+from scp_wire.filters import ContactFilters, EventFilters, FileFilters, Filters, MailFilters
+from scp_wire.stream_types import PROVIDERS_OF, Provider, StreamType
 
 AUTH = "https://www.googleapis.com/auth/"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -82,7 +85,13 @@ def session(*scopes: str) -> Session:
 
 async def test_what_is_built_is_available(links: Links) -> None:
     available = {kind.value for kind in StreamType if links.available(kind)}
-    assert available == {"gmail_messages", "calendar_events"}
+    assert available == {
+        "gmail_messages",
+        "gmail_threads",
+        "calendar_events",
+        "contacts",
+        "files",
+    }
 
 
 async def test_each_stream_has_a_conversation_of_its_own(links: Links) -> None:
@@ -91,6 +100,11 @@ async def test_each_stream_has_a_conversation_of_its_own(links: Links) -> None:
     assert links.connector(mail) is not links.connector(mail)
     events = config(StreamType.CALENDAR_EVENTS, EventFilters())
     assert isinstance(links.connector(events), CalendarEvents)
+    threads = config(StreamType.GMAIL_THREADS, MailFilters())
+    assert isinstance(links.connector(threads), GmailThreads)
+    people = config(StreamType.CONTACTS, ContactFilters())
+    assert isinstance(links.connector(people), GoogleContacts)
+    assert isinstance(links.connector(config(StreamType.FILES, FileFilters())), DriveFiles)
 
 
 async def test_the_least_scopes_are_asked_for(links: Links) -> None:
@@ -99,11 +113,19 @@ async def test_the_least_scopes_are_asked_for(links: Links) -> None:
         f"{AUTH}calendar.events.readonly",
         f"{AUTH}calendar.calendarlist.readonly",
     }
+    assert links.scopes(StreamType.GMAIL_THREADS, session()) == {f"{AUTH}gmail.readonly"}
+    assert links.scopes(StreamType.CONTACTS, session()) == {f"{AUTH}contacts.readonly"}
+    assert links.scopes(StreamType.FILES, session()) == {f"{AUTH}drive.metadata.readonly"}
 
 
 async def test_a_broader_scope_that_was_granted_will_do(links: Links) -> None:
-    granted = session(f"{AUTH}calendar.readonly", "https://mail.google.com/")
-    for kind in (StreamType.GMAIL_MESSAGES, StreamType.CALENDAR_EVENTS):
+    granted = session(
+        f"{AUTH}calendar.readonly",
+        "https://mail.google.com/",
+        f"{AUTH}contacts",
+        f"{AUTH}drive.readonly",
+    )
+    for kind in PROVIDERS_OF:
         assert links.scopes(kind, granted) <= granted.scopes
 
 
@@ -123,7 +145,9 @@ async def test_a_broader_scope_that_was_granted_will_do(links: Links) -> None:
         ),
         (config(StreamType.CALENDAR_EVENTS, MailFilters()), "filters"),
         (config(StreamType.GMAIL_MESSAGES, EventFilters()), "filters"),
-        (config(StreamType.GMAIL_THREADS, MailFilters()), "stream_type"),
+        (config(StreamType.CONTACTS, MailFilters()), "filters"),
+        (config(StreamType.FILES, ContactFilters()), "filters"),
+        (config(StreamType.OUTLOOK_EVENTS, EventFilters()), "stream_type"),
         (
             config(StreamType.GMAIL_MESSAGES, MailFilters(), Provider.MICROSOFT),
             "stream_type",
@@ -143,6 +167,9 @@ async def test_what_google_would_refuse_is_refused_with_its_field(
     [
         config(StreamType.CALENDAR_EVENTS, EventFilters(time_min=NOON, query="x")),
         config(StreamType.GMAIL_MESSAGES, MailFilters(query="x", label_ids=("INBOX",))),
+        config(StreamType.GMAIL_THREADS, MailFilters(query="x")),
+        config(StreamType.CONTACTS, ContactFilters(query="x")),
+        config(StreamType.FILES, FileFilters(mime_types=("text/plain",))),
     ],
 )
 async def test_what_google_takes_is_taken(links: Links, wanted: StreamConfig) -> None:

@@ -11,9 +11,12 @@ from scp_server.domain.streams import StreamConfig
 from scp_server.ports.connector import Connector
 from scp_server.providers.google.calendar import CalendarEvents
 from scp_server.providers.google.calendar_filters import check_events
+from scp_server.providers.google.contacts import GoogleContacts
+from scp_server.providers.google.files import DriveFiles
 from scp_server.providers.google.gmail import GmailMessages
+from scp_server.providers.google.gmail_threads import GmailThreads
 from scp_server.providers.link import HttpLink, Line
-from scp_wire.filters import EventFilters, MailFilters
+from scp_wire.filters import ContactFilters, EventFilters, FileFilters, MailFilters
 from scp_wire.stream_types import PROVIDERS_OF, Provider, StreamType
 
 _GOOGLE_SCOPES: Final = "https://www.googleapis.com/auth/"
@@ -32,6 +35,12 @@ _BROADER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             f"{_GOOGLE_SCOPES}calendar.readonly",
             f"{_GOOGLE_SCOPES}calendar.calendarlist",
             f"{_GOOGLE_SCOPES}calendar",
+        ),
+        f"{_GOOGLE_SCOPES}contacts.readonly": (f"{_GOOGLE_SCOPES}contacts",),
+        f"{_GOOGLE_SCOPES}drive.metadata.readonly": (
+            f"{_GOOGLE_SCOPES}drive.metadata",
+            f"{_GOOGLE_SCOPES}drive.readonly",
+            f"{_GOOGLE_SCOPES}drive",
         ),
         "Mail.Read": ("Mail.ReadWrite",),
         "Calendars.Read": ("Calendars.ReadWrite",),
@@ -57,8 +66,20 @@ def _gmail_messages(config: StreamConfig) -> Connector:
     return GmailMessages(_mail(config), max_results=config.max_results)
 
 
+def _gmail_threads(config: StreamConfig) -> Connector:
+    return GmailThreads(_mail(config), max_results=config.max_results)
+
+
 def _calendar_events(config: StreamConfig) -> Connector:
     return CalendarEvents(_events(config), max_results=config.max_results)
+
+
+def _google_contacts(config: StreamConfig) -> Connector:
+    return GoogleContacts(_contacts(config), max_results=config.max_results)
+
+
+def _google_files(config: StreamConfig) -> Connector:
+    return DriveFiles(_files(config), max_results=config.max_results)
 
 
 def _mail(config: StreamConfig) -> MailFilters:
@@ -79,6 +100,21 @@ def _events(config: StreamConfig) -> EventFilters:
     return config.filters
 
 
+def _contacts(config: StreamConfig) -> ContactFilters:
+    if not isinstance(config.filters, ContactFilters):
+        raise StreamConfigError(f"{config.stream_type} takes query as a filter.", field="filters")
+    return config.filters
+
+
+def _files(config: StreamConfig) -> FileFilters:
+    if not isinstance(config.filters, FileFilters):
+        raise StreamConfigError(
+            f"{config.stream_type} takes query, mime_types and include_trashed as filters.",
+            field="filters",
+        )
+    return config.filters
+
+
 def _check_mail(config: StreamConfig) -> None:
     _mail(config)
 
@@ -87,12 +123,35 @@ def _check_events(config: StreamConfig) -> None:
     check_events(_events(config))
 
 
+def _check_contacts(config: StreamConfig) -> None:
+    _contacts(config)
+
+
+def _check_files(config: StreamConfig) -> None:
+    _files(config)
+
+
 READERS: Final[Mapping[tuple[Provider, StreamType], Reader]] = MappingProxyType(
     {
         (Provider.GOOGLE, StreamType.GMAIL_MESSAGES): Reader(
             connector=_gmail_messages,
             check=_check_mail,
             scopes=frozenset({_GOOGLE_SCOPES + "gmail.readonly"}),
+        ),
+        (Provider.GOOGLE, StreamType.GMAIL_THREADS): Reader(
+            connector=_gmail_threads,
+            check=_check_mail,
+            scopes=frozenset({_GOOGLE_SCOPES + "gmail.readonly"}),
+        ),
+        (Provider.GOOGLE, StreamType.CONTACTS): Reader(
+            connector=_google_contacts,
+            check=_check_contacts,
+            scopes=frozenset({_GOOGLE_SCOPES + "contacts.readonly"}),
+        ),
+        (Provider.GOOGLE, StreamType.FILES): Reader(
+            connector=_google_files,
+            check=_check_files,
+            scopes=frozenset({_GOOGLE_SCOPES + "drive.metadata.readonly"}),
         ),
         (Provider.GOOGLE, StreamType.CALENDAR_EVENTS): Reader(
             connector=_calendar_events,

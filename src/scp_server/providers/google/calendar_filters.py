@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 from scp_server.domain.errors import StreamConfigError
 from scp_server.providers.foreign import items, text, texts, thing
 from scp_server.providers.moments import parsed, utc
+from scp_server.providers.words import contain, terms
 from scp_wire.filters import EventFilters
 
-_TERM: Final = re.compile(r'"([^"]+)"|(\S+)')
 _UNTIL: Final = re.compile(r"UNTIL=(\d{8})(T\d{6})?")
 
 
@@ -83,9 +83,7 @@ class EventJudge:
     def _has_words(self, event: Mapping[str, Any]) -> bool:
         if self.filters.query is None:
             return True
-        found = "\n".join(_words(event)).casefold()
-        terms = [a or b for a, b in _TERM.findall(self.filters.query.casefold())]
-        return all(term in found for term in terms)
+        return contain(_words(event), terms(self.filters.query))
 
 
 def _words(event: Mapping[str, Any]) -> Iterator[str]:

@@ -35,6 +35,7 @@ SLOW_QUOTA_WAIT: Final = 900.0
 
 _MEANINGS: Final[Mapping[tuple[int, str], type[ProviderError]]] = MappingProxyType(
     {
+        (400, "EXPIRED_SYNC_TOKEN"): PositionLost,
         (401, ""): ConsentLost,
         (403, ""): RequestRefused,
         (403, "rateLimitExceeded"): ProviderRateLimited,
@@ -61,7 +62,8 @@ _RETRY_AT: Final = re.compile(r"Retry after (\S+)", re.IGNORECASE)
 """Gmail's own form of Retry-After: "User-rate limit exceeded.  Retry after 2026-...Z"."""
 _REASON: Final = re.compile(r"[A-Za-z_]{1,64}\Z")
 
-HISTORY: Final = "gmail.history.list"
+FOLLOWING: Final = frozenset({"gmail.history.list", "drive.changes.list"})
+"""What a 404 says of these is that the place they were to go on from is unknown."""
 
 
 def google_refusal(ask: Ask, answer: Answer, now: float) -> ProviderError:
@@ -106,7 +108,7 @@ def _meaning(
     ask: Ask, status: int, reasons: list[str], envelope: Mapping[str, Any]
 ) -> tuple[type[ProviderError], str]:
     shown = reasons[0] if reasons else ""
-    if status == 404 and ask.method == HISTORY:
+    if status == 404 and ask.method in FOLLOWING:
         # The documented sign of a start that is too old (Gmail API sync guide).
         return PositionLost, shown
     if status == 400 and _place_refused(ask, envelope):
@@ -119,8 +121,8 @@ def _meaning(
 
 
 def _place_refused(ask: Ask, envelope: Mapping[str, Any]) -> bool:
-    # A page token that has died is refused as an invalid one.
-    if any(name == "pageToken" for name, _ in ask.params):
+    # A token that has died is refused as an invalid one.
+    if any(name in _PLACES for name, _ in ask.params):
         return True
     wrong = [text(thing(e).get("location")) for e in items(thing(envelope).get("errors"))]
     return any(name in _PLACES for name in wrong if name)
