@@ -9,10 +9,20 @@ JSON both ways, loopback only. `{email}` is a user's address.
   `…/{id}/trash|untrash|delete|read|unread {thread}`.
 - `GET users/{email}/events`: ids by calendar; `POST users/{email}/events {calendar, summary,
   start, end, …}`, `…/events/{id}/update {…}`, `/move {minutes}`, `/cancel {original}`.
-- `POST users/{email}/bustle {mail, events, seed}`: so many random changes.
+- `GET users/{email}/contacts`: ids (the world's own and Google's `resourceName`) and names;
+  `POST users/{email}/contacts {given, family, emails, phones, company, title, notes}`,
+  `…/contacts/{id}/update {…}`, `/delete`, `/merge {other}`, `/rename` (another `resourceName`).
+  `{id}` is either of the two.
+- `GET users/{email}/files` (`?all=true`: trashed ones too);
+  `POST users/{email}/files {name, mime_type, parent, words, size, shared_by}`,
+  `…/files/{id}/update {name, description, starred, shared}`, `/edit {words}`, `/move {parent}`,
+  `/trash`, `/untrash`, `/delete`.
+- `POST users/{email}/bustle {mail, events, contacts, files, seed}`: so many random changes.
 - `POST|GET|DELETE faults`: see `scp_sandbox.faults.Order`; `path` is a regular expression.
-- `POST tokens/expire`, `grants/revoke`, `history/expire`, `sync_tokens/expire`, each `{user}` or
-  for everybody.
+- `POST tokens/expire`, `grants/revoke`, `history/expire` (Gmail), `sync_tokens/expire` (Calendar
+  and People; Drive's never die), each `{user}` or for everybody.
+- `GET channels`: Google's watches that stand. Nothing is ever delivered to them.
 - `GET|DELETE ledger`: calls, refusals, refreshes, most calls at once; `GET|POST quotas {mode,
-  gmail_units_per_minute, calendar_requests_per_minute, gmail_concurrency, refusal}`.
+  gmail_units_per_minute, calendar_requests_per_minute, gmail_concurrency, people_reads_per_minute,
+  people_full_syncs_per_minute, drive_units_per_minute, refusal}`.
 """

@@ -89,11 +89,67 @@ class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     minutes: int = 60
 
 
+class NewContact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`POST /sandbox/users/{email}/contacts` and `…/{id}/update`, where null leaves as it is."""
+
+    given: str | None = None
+    family: str | None = None
+    emails: tuple[str, ...] | None = None
+    phones: tuple[str, ...] | None = None
+    company: str | None = None
+    title: str | None = None
+    notes: str | None = None
+
+
+class OtherContact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST …/contacts/{id}/merge`."""
+
+    other: str
+
+
+class NewFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`POST /sandbox/users/{email}/files`.
+
+    `mime_type` is Google's; `parent` a folder's id or `root`; `shared_by` an address, of somebody
+    who shares the file with the user. `size` is that of `words` unless given.
+    """
+
+    name: str
+    mime_type: str = "text/plain"
+    parent: str | None = None
+    words: str = ""
+    size: int | None = None
+    shared_by: str | None = None
+
+
+class FileFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`POST …/files/{id}/update`."""
+
+    name: str | None = None
+    description: str | None = None
+    starred: bool | None = None
+    shared: bool | None = None
+
+
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST …/files/{id}/edit`."""
+
+    words: str
+
+
+class Parent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST …/files/{id}/move`."""
+
+    parent: str
+
+
 class Bustle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`POST /sandbox/users/{email}/bustle`: random changes, the same for the same seed."""
 
     mail: int = 0
     events: int = 0
+    contacts: int = 0
+    files: int = 0
     seed: int = 1
 
 

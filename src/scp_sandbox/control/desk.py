@@ -9,12 +9,14 @@ import msgspec
 
 from scp_sandbox.call import Call, Reply
 from scp_sandbox.control.asked import Bustle, ControlError, read
+from scp_sandbox.control.contacts import ContactControl
 from scp_sandbox.control.diaries import DiaryControl
+from scp_sandbox.control.files import FileControl
 from scp_sandbox.control.machinery import Machinery
 from scp_sandbox.control.mail import MOST_AT_ONCE, MailControl
 from scp_sandbox.oauth.clients import LOOPBACK
 from scp_sandbox.world.arrivals import PostOffice
-from scp_sandbox.world.bustle import event_change, mail_change
+from scp_sandbox.world.bustle import contact_change, event_change, file_change, mail_change
 from scp_sandbox.world.people import User
 from scp_sandbox.world.world import World
 
@@ -32,7 +34,12 @@ class ControlDesk:
         self._diaries = DiaryControl(world)
         self._rooms = [
             (http.split("|"), re.compile(path), room)
-            for http, path, room in (*self._general(machinery), *self._of_users())
+            for http, path, room in (
+                *self._general(machinery),
+                *self._of_users(),
+                *self._of_contacts(),
+                *self._of_files(),
+            )
         ]
 
     async def answer(self, call: Call) -> Reply:
@@ -77,6 +84,31 @@ class ControlDesk:
             ("POST", f"{event}/move", lambda c, m: diaries.move(user(m), c, m["id"])),
             ("POST", f"{event}/cancel", lambda c, m: diaries.cancel(user(m), c, m["id"])),
             ("POST", f"{_USER}/bustle", lambda c, m: self._bustle(user(m), c)),
+        )
+
+    def _of_contacts(self) -> tuple[tuple[str, str, Room], ...]:
+        book, user = ContactControl(self._world), self._user
+        one = f"{_USER}/contacts/(?P<id>[^/]+)"
+        return (
+            ("GET", f"{_USER}/contacts", lambda _, m: book.list(user(m))),
+            ("POST", f"{_USER}/contacts", lambda c, m: book.create(user(m), c)),
+            ("POST", f"{one}/update", lambda c, m: book.update(user(m), c, m["id"])),
+            ("POST", f"{one}/delete", lambda _, m: book.delete(user(m), m["id"])),
+            ("POST", f"{one}/merge", lambda c, m: book.merge(user(m), c, m["id"])),
+            ("POST", f"{one}/rename", lambda _, m: book.rename(user(m), m["id"])),
+        )
+
+    def _of_files(self) -> tuple[tuple[str, str, Room], ...]:
+        drive, user = FileControl(self._world), self._user
+        one = f"{_USER}/files/(?P<id>[^/]+)"
+        verbs = "(?P<verb>trash|untrash|delete)"
+        return (
+            ("GET", f"{_USER}/files", lambda c, m: drive.list(user(m), c)),
+            ("POST", f"{_USER}/files", lambda c, m: drive.create(user(m), c)),
+            ("POST", f"{one}/update", lambda c, m: drive.update(user(m), c, m["id"])),
+            ("POST", f"{one}/edit", lambda c, m: drive.edit(user(m), c, m["id"])),
+            ("POST", f"{one}/move", lambda c, m: drive.move(user(m), c, m["id"])),
+            ("POST", f"{one}/{verbs}", lambda _, m: drive.act(user(m), m["id"], m["verb"])),
         )
 
     def _check(self, call: Call) -> None:
@@ -124,14 +156,21 @@ class ControlDesk:
             "history_id": str(mailbox.history_id),
             "calendars": list(diaries),
             "events": sum(map(len, events.values())),
+            "contacts": len(self._world.addressbook(user)),
+            "files": len(self._world.drive(user)),
         }
 
     def _bustle(self, user: User, call: Call) -> dict[str, Any]:
         asked = read(call, Bustle)
-        if not (0 <= asked.mail <= MOST_AT_ONCE and 0 <= asked.events <= MOST_AT_ONCE):
-            raise ControlError(400, f"`mail` and `events` are 0 to {MOST_AT_ONCE}")
+        counts = (asked.mail, asked.events, asked.contacts, asked.files)
+        if not all(0 <= count <= MOST_AT_ONCE for count in counts):
+            words = f"`mail`, `events`, `contacts` and `files` are 0 to {MOST_AT_ONCE}"
+            raise ControlError(400, words)
         rng = random.Random(asked.seed)  # noqa: S311
-        mailbox, now = self._world.mailbox(user), self._world.clock.now_ms()
+        world = self._world
+        mailbox, now = world.mailbox(user), world.clock.now_ms()
         done = [mail_change(rng, mailbox, self._post, now) for _ in range(asked.mail)]
-        done += [event_change(rng, self._world, user) for _ in range(asked.events)]
+        done += [event_change(rng, world, user) for _ in range(asked.events)]
+        done += [contact_change(rng, world.addressbook(user)) for _ in range(asked.contacts)]
+        done += [file_change(rng, world.drive(user)) for _ in range(asked.files)]
         return {"done": done}
