@@ -1,0 +1,54 @@
+"""What is new: whether an item was created after the last look, by the provider's own times.
+
+Graph tells no difference between a new item and one that changed. So the latest creation that was
+seen is remembered, and, since times are in whole seconds, which items were created in that second.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from scp_server.providers.foreign import text
+from scp_server.providers.microsoft.values import moment_of
+
+MOST: Final = 64
+"""Items of one second that are remembered; one more is told as updated though it is new."""
+
+
+class Newest(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest creation seen so far: its time, and marks of the ids of that second."""
+
+    at: str | None = None
+    ids: tuple[str, ...] = ()
+
+    def is_new(self, body: Mapping[str, Any]) -> bool:
+        """Whether an item was created after everything that was seen."""
+        created = moment_of(body.get("createdDateTime"))
+        if created is None or self.at is None or created < self.at:
+            return False
+        if created > self.at:
+            return True
+        return len(self.ids) < MOST and _mark(body) not in self.ids
+
+    def seen(self, body: Mapping[str, Any]) -> "Newest":
+        """With one more item seen."""
+        created = moment_of(body.get("createdDateTime"))
+        if created is None or (self.at is not None and created < self.at):
+            return self
+        mark = _mark(body)
+        if self.at is None or created > self.at:
+            return Newest(at=created, ids=(mark,))
+        if mark in self.ids or len(self.ids) >= MOST:
+            return self
+        return Newest(at=self.at, ids=(*self.ids, mark))
+
+
+def _mark(body: Mapping[str, Any]) -> str:
+    return short_hash(text(body.get("id")) or "")
+
+
+def short_hash(value: str) -> str:
+    """A short mark of a long text, the same on every machine."""
+    return hashlib.blake2b(value.encode("utf-8", "replace"), digest_size=6).hexdigest()
