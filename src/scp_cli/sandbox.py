@@ -1,11 +1,13 @@
 """`securecontext sandbox`: simulated providers on one port, with no server beside them."""
 
+import socket
 from functools import partial
 
 import anyio
 import click
 
 from scp_cli.listening import open_sockets, port_of
+from scp_cli.stirring import MOST_PER_MINUTE, stir
 from scp_sandbox import SandboxSettings, google_endpoints, serve
 
 
@@ -14,6 +16,15 @@ from scp_sandbox import SandboxSettings, google_endpoints, serve
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same world.")
 @click.option("--messages", default=1200, show_default=True, help="Messages in each mailbox.")
 @click.option("--events", default=300, show_default=True, help="Events of each user.")
+@click.option("--contacts", default=200, show_default=True, help="People each user knows.")
+@click.option("--files", default=400, show_default=True, help="Files and folders of each user.")
+@click.option(
+    "--bustle-per-minute",
+    type=click.IntRange(0, MOST_PER_MINUTE),
+    default=0,
+    show_default=True,
+    help="Changes a minute for each user: mail arrives, moves and vanishes while one watches.",
+)
 @click.option(
     "--quotas",
     type=click.Choice(["generous", "published"]),
@@ -27,8 +38,17 @@ from scp_sandbox import SandboxSettings, google_endpoints, serve
     show_default=True,
     help="Seconds an access token lives; short ones show how they are refreshed.",
 )
-def sandbox(
-    *, port: int, seed: int, messages: int, events: int, quotas: str, token_lifetime: int
+def sandbox(  # noqa: PLR0913 - one for each option
+    *,
+    port: int,
+    seed: int,
+    messages: int,
+    events: int,
+    contacts: int,
+    files: int,
+    bustle_per_minute: int,
+    quotas: str,
+    token_lifetime: int,
 ) -> None:
     """Play Google on a loopback port until told to stop.
 
@@ -41,6 +61,8 @@ def sandbox(
         seed=seed,
         messages=messages,
         events=events,
+        contacts=contacts,
+        files=files,
         quotas="published" if quotas == "published" else "generous",
         token_lifetime=token_lifetime,
         base_url=base,
@@ -48,4 +70,14 @@ def sandbox(
     click.echo(f"The sandbox plays Google at {base}")
     for name, value in google_endpoints(base).items():
         click.echo(f"SCP_GOOGLE__{name.upper()}={value}")
-    anyio.run(partial(serve, settings, host="localhost", port=port_of(sockets), sockets=sockets))
+    anyio.run(partial(_run, settings, sockets, base, bustle_per_minute))
+
+
+async def _run(
+    settings: SandboxSettings, sockets: list[socket.socket], base: str, per_minute: int
+) -> None:
+    async with anyio.create_task_group() as tasks:
+        port = port_of(sockets)
+        tasks.start_soon(partial(serve, settings, host="localhost", port=port, sockets=sockets))
+        if per_minute:
+            tasks.start_soon(partial(stir, base, per_minute=per_minute, seed=settings.seed))
