@@ -31,6 +31,7 @@ from scp_server.crypto.keyring import load_keyring
 from scp_server.crypto.seals import KeyringSeals
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, SocketIO
+from scp_server.delivery.websockets import WebSocketProtocol
 from scp_server.domain.errors import StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.engine.courses import Machinery
@@ -58,8 +59,8 @@ _LOG: Final = structlog.get_logger("scp.server")
 TIDY_SECONDS: Final = 30.0
 GRACE_SECONDS: Final = 20
 """Open requests get this long at the end; the whole exit stays under 25 s."""
-MAX_INBOUND: Final = 64 * 1024
-"""Bytes in one WebSocket message from a client: control only."""
+MAX_INBOUND: Final = 256 * 1024
+"""Bytes in one WebSocket message from a client: a larger one is not even read to be refused."""
 CONNECTIONS_PER_PROVIDER: Final = 100
 
 
@@ -133,7 +134,7 @@ async def serve(
         config = uvicorn.Config(
             server.app,
             http="httptools",
-            ws="websockets-sansio",
+            ws=WebSocketProtocol,
             # Deflate costs a third of the CPU and 100 KB a client: reference figures in docs.
             ws_per_message_deflate=False,
             ws_max_size=MAX_INBOUND,

@@ -8,12 +8,15 @@ from urllib.parse import parse_qs
 import msgspec
 
 from scp_server.access.gate import Credentials
+from scp_server.delivery.naming import field_in
 from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.event_ref import EventRef, parse
 from scp_server.domain.secrets import SESSION_PREFIX, Secret
 from scp_server.engine.arrivals import Arrival
 
 _BEARER: Final = "Bearer "
+MAX_FIELDS: Final = 64
+"""Fields in the query of a connecting client."""
 
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -43,7 +46,7 @@ def read_hello(auth: object, query: str, headers: Mapping[str, str], *, allow_qu
     Raises: InvalidRequest naming the field.
     """
     given = _auth(auth)
-    asked = parse_qs(query, max_num_fields=64) if query else {}
+    asked = _query(query)
     bearer = headers.get("authorization", "")
     key = bearer.removeprefix(_BEARER).strip() if bearer.startswith(_BEARER) else None
     sessions = [given.session_id, headers.get("x-session-id")]
@@ -67,12 +70,21 @@ def read_hello(auth: object, query: str, headers: Mapping[str, str], *, allow_qu
     )
 
 
+def _query(query: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(query, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise InvalidRequest(f"The URL may have {MAX_FIELDS} fields.", field="query") from None
+
+
 def _auth(auth: object) -> Auth:
     try:
         return msgspec.convert(auth or {}, Auth)
     except msgspec.ValidationError as wrong:
         # The library's words name the field and the type, never the value.
-        raise InvalidRequest(f"`auth` is not as documented: {wrong}", field="auth") from None
+        raise InvalidRequest(
+            f"`auth` is not as documented: {wrong}", field=field_in(wrong, otherwise="auth")
+        ) from None
 
 
 def _one(values: Iterable[str | None], field: str) -> str | None:

@@ -16,12 +16,20 @@ from scp_server.domain.errors import InvalidRequest
 
 MAX_MESSAGE: Final = 64 * 1024
 """Characters in one inbound message: control only, so this is plenty."""
+MAX_PAYLOAD_PACKETS: Final = 16
+"""Packets in one polling request."""
+MAX_NAMESPACE: Final = 64
 MAX_DEPTH: Final = 16
+MAIN: Final = "/"
+"""The namespace; a CONNECT to another gets a `connect_error`, as clients expect."""
 SUBSCRIBE: Final = "subscribe_data"
 EVENTS: Final = frozenset({SUBSCRIBE})
 """Names of the events a client may send."""
 
-_HEAD: Final = re.compile(r"(\d)(\d+-)?(/[^,]*,?)?(\d{0,16})", re.DOTALL)
+_FRAMES: Final = frozenset({"1", "2probe", "3", "5"})
+"""Engine.IO packets of a client that are no messages: close, probe, pong, upgrade."""
+_SEPARATOR: Final = "\x1e"
+_HEAD: Final = re.compile(r"(\d)(\d+-)?(/[^,]*,?)?(\d{0,16})", re.DOTALL | re.ASCII)
 
 
 class PacketType(IntEnum):
@@ -45,6 +53,39 @@ class Packet:
     data: Any
 
 
+def check_frame(frame: str | bytes) -> None:
+    """Check an Engine.IO packet before the library parses it: that may raise, or recurse.
+
+    Raises: InvalidRequest naming what is wrong with it.
+    """
+    if not isinstance(frame, str) or frame.startswith("b"):
+        raise _refused("Binary messages are not taken here; send JSON.", "packet")
+    if len(frame) > MAX_MESSAGE:
+        raise _refused(f"A message may have {MAX_MESSAGE} characters.", "packet")
+    is_message = len(frame) > 1 and frame[0] == "4" and frame[1] in "0123456789"
+    if not is_message and frame not in _FRAMES:
+        raise _refused(
+            "A client sends Socket.IO messages (4, then their type), pongs (3) or closes (1).",
+            "packet",
+        )
+
+
+def split_payload(body: bytes) -> list[str]:
+    """The Engine.IO packets of one polling request, not checked yet.
+
+    Raises: InvalidRequest.
+    """
+    if len(body) > MAX_MESSAGE:
+        raise _refused(f"A request may have {MAX_MESSAGE} bytes.", "payload")
+    try:
+        frames = body.decode().split(_SEPARATOR)
+    except UnicodeDecodeError:
+        raise _refused("A request's packets are UTF-8.", "payload") from None
+    if len(frames) > MAX_PAYLOAD_PACKETS:
+        raise _refused(f"A request may have {MAX_PAYLOAD_PACKETS} packets.", "payload")
+    return frames
+
+
 def read(message: str | bytes) -> Packet:
     """Read an inbound message.
 
@@ -52,8 +93,6 @@ def read(message: str | bytes) -> Packet:
     """
     if not isinstance(message, str):
         raise _refused("Binary messages are not taken here; send JSON.", "packet")
-    if len(message) > MAX_MESSAGE:
-        raise _refused(f"A message may have {MAX_MESSAGE} characters.", "packet")
     head = _HEAD.match(message)
     if head is None:
         raise _refused("A Socket.IO message begins with its type, a digit from 0 to 4.", "packet")
@@ -65,7 +104,7 @@ def read(message: str | bytes) -> Packet:
     data = _json(message[head.end() :])
     packet = Packet(
         kind=PacketType(kind),
-        namespace=(head[3] or "/").split("?")[0].rstrip(",") or "/",
+        namespace=(head[3] or MAIN).split("?")[0].rstrip(",") or MAIN,
         data=data,
     )
     _check(packet)
@@ -99,6 +138,10 @@ def _depth(data: object) -> int:
 
 
 def _check(packet: Packet) -> None:
+    if len(packet.namespace) > MAX_NAMESPACE or (
+        packet.namespace != MAIN and packet.kind is not PacketType.CONNECT
+    ):
+        raise _refused("There is only the main namespace, /.", "namespace")
     match packet.kind:
         case PacketType.CONNECT if packet.data is not None and not isinstance(packet.data, dict):
             raise _refused("`auth` must be an object.", "auth")

@@ -37,6 +37,13 @@ GOODBYE: Final = "client disconnect"
 FAREWELL_SECONDS: Final = 5.0
 """At the end, connections may take this long to be told and closed."""
 
+UNSTORED: Final = (
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""On every answer: the address may hold a session's id, and the body holds the user's data."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -84,9 +91,15 @@ class SocketIO:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request or WebSocket."""
+
+        async def unstored(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *UNSTORED]}
+            await send(message)
+
         self._open += 1
         try:
-            await self._asgi(scope, receive, send)
+            await self._asgi(scope, receive, unstored)
         finally:
             self._open -= 1
             self._one_closed.fire()
@@ -127,6 +140,10 @@ class SocketIO:
             _LOG.exception("connect_crashed")
             raise _refusal(ScpError("The server failed. Connect again later.")) from None
         self._connections[sid] = connection
+        if self._server.line_of(sid) is None:
+            # It left while it was let in, and nobody will tell of that any more.
+            self._part(sid, seat=True)
+            raise _refusal(SessionNotFound("The connection has ended."))
         line.on_proven = connection.reader.proven
         self._tasks.start_soon(self._serve, sid, connection)
 
@@ -160,15 +177,15 @@ class SocketIO:
         )
 
     async def _disconnect(self, sid: str, reason: str) -> None:
+        self._part(sid, seat=reason != GOODBYE)
+
+    def _part(self, sid: str, *, seat: bool) -> None:
         connection = self._connections.pop(sid, None)
         if connection is None:
             return
         connection.scope.cancel()
         self._doors.supervisor.leave(
-            connection.session.pk,
-            connection.reader,
-            connection.consumer.agent_id,
-            seat=reason != GOODBYE,
+            connection.session.pk, connection.reader, connection.consumer.agent_id, seat=seat
         )
 
     # -- carrying ------------------------------------------------------------------------------
@@ -182,6 +199,7 @@ class SocketIO:
                     tasks.cancel_scope.cancel()
             except Exception:  # noqa: BLE001  (the boundary: one client's fault stays its own)
                 _LOG.exception("connection_crashed")
+        if not connection.scope.cancel_called:
             await self._server.hang_up(connection.line)
 
     async def _carry(self, connection: Connection) -> None:
@@ -191,7 +209,7 @@ class SocketIO:
         except ReaderClosed as closed:
             _LOG.info("connection_closed", reason=closed.reason)
         except ScpError as error:
-            await self._server.complain(connection.line.eio_sid, error)
+            await self._server.complain(connection.line, error)
 
     async def _watch(self, line: Line, carrying: anyio.CancelScope) -> None:
         """Ask for proof; end the carrying of who takes nothing of what it is owed.
@@ -210,7 +228,7 @@ class SocketIO:
             f"Nothing of what was sent has been taken for {seconds:g} seconds. Connect again to "
             "go on after the last event that arrived."
         )
-        await self._server.complain(line.eio_sid, stalled)
+        await self._server.complain(line, stalled)
         carrying.cancel()
 
     # -- subscribing ---------------------------------------------------------------------------
@@ -222,14 +240,14 @@ class SocketIO:
         try:
             asked = await self._subscribed(connection, data)
         except ScpError as error:
-            await self._server.complain(connection.line.eio_sid, error)
+            await self._server.complain(connection.line, error)
             return {"success": False, "error": msgspec.to_builtins(error_object(error))}
         confirmed = {
             "session_id": connection.consumer.session_id.reveal(),
             "data_types": list(asked.data_types),
         }
-        await self._server.eio.send(
-            connection.line.eio_sid, spell("subscription_confirmed", _ENCODER.encode(confirmed))
+        await self._server.say(
+            connection.line, spell("subscription_confirmed", _ENCODER.encode(confirmed))
         )
         return {"success": True, "data": confirmed}
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from scp_server.delivery.naming import field_in
 from scp_server.domain.errors import InvalidRequest, StreamConfigError
 from scp_server.engine.readers import Subscription
 from scp_wire.stream_types import StreamType
@@ -30,7 +31,8 @@ def read_subscription(data: object) -> tuple[Subscribe, Subscription]:
         asked = msgspec.convert(data, Subscribe)
     except msgspec.ValidationError as wrong:
         raise InvalidRequest(
-            f"subscribe_data is not as documented: {wrong}", field="subscribe_data"
+            f"subscribe_data is not as documented: {wrong}",
+            field=field_in(wrong, otherwise="subscribe_data"),
         ) from None
     if asked.ack:
         raise InvalidRequest(
