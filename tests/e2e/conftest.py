@@ -1,4 +1,4 @@
-"""Real processes: one sandbox for all tests of a run, and a fresh server for each test."""
+"""Real processes: one sandbox for all tests of a run, one server for the tests of a module."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,15 +63,22 @@ def start(tmp_path: Path, sandbox: Child) -> Iterator[StartServer]:
         server.child.close()
 
 
-@pytest.fixture
-def server(start: StartServer) -> Server:
-    """A server at its default settings, but for the limit on events."""
-    return start(limits__stream_events_per_minute="0")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, sandbox: Child) -> Iterator[Server]:
+    """One for all tests of a module, at its default settings but for the limit on events.
+
+    Who stops it, or needs other settings, takes `start`.
+    """
+    folder = tmp_path_factory.mktemp("server")
+    settings = {"limits__stream_events_per_minute": "0"}
+    child = start_server(folder, sandbox, **settings)
+    yield Server(child, folder, sandbox, settings)
+    child.close()
 
 
 @pytest.fixture
 async def session(server: Server) -> str:
-    """A session of `server` that the sandbox's first user has consented to."""
+    """A session of `server` for one test, that the sandbox's first user has consented to."""
     return await server.open_session()
 
 

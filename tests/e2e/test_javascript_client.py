@@ -184,8 +184,10 @@ async def test_a_followed_mailbox_tells_of_new_mail_and_of_refreshed_tokens(
 
 @pytest.mark.parametrize("remember", [True, False], ids=["last_event_id", "nothing but the guide"])
 async def test_a_server_that_is_restarted_in_mid_stream_loses_nothing(
-    server: Server, session: str, *, remember: bool
+    start: StartServer, *, remember: bool
 ) -> None:
+    server = start(limits__stream_events_per_minute="0")
+    session = await server.open_session()
     async with guide_client(
         server.url, session=session, agent="guide", remember=remember
     ) as client:

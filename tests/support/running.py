@@ -68,6 +68,11 @@ class Server:
         ):
             return Answer(answer.status, await answer.json(), dict(answer.headers))
 
+    async def connections(self, session: str) -> int:
+        """How many consumers of a session are attached, as REST tells."""
+        listed = (await self.call("/api/streams", session=session)).data
+        return int(listed["websocket_statistics"]["active_connections"])
+
     async def start_stream(self, session: str, **configuration: object) -> str:
         """Start a stream (`gmail_messages` unless said otherwise) and return its id."""
         body = {"session_id": session, "stream_type": "gmail_messages", **configuration}
@@ -114,3 +119,11 @@ def message_ids(sandbox: Child, user: str | None = None) -> list[str]:
     """Ids in a mailbox (the first user's by default), in the order in which Gmail lists them."""
     listed = fetch(f"{sandbox.url}/sandbox/users/{user or people(sandbox)[0]}/messages")
     return [message["id"] for message in listed["messages"]]
+
+
+def assert_quiet(server: Server) -> None:
+    """The server's log tells of no crash."""
+    assert "Traceback" not in server.log
+    for line in server.log.splitlines():
+        assert '"level": "error"' not in line, line
+        assert '"level": "critical"' not in line, line
