@@ -35,7 +35,7 @@ class Ceiling:
 
     units: int
     measured: int
-    """What was granted in the window in which it refused; 0 when that told nothing."""
+    """What was granted in the window in which it refused."""
     found_at: float
     rises_at: float
     """From then on more is tried, up to the published limit within a window."""
@@ -69,14 +69,9 @@ class Belief:
 
     def refused(self, granted: int, now: float, held_until: float) -> "Belief":
         """After a refusal with so many units granted in the window before."""
-        limit = self.limit(now)
-        if granted < limit * TELLING:
-            units = max(granted, int(limit * CAUTION), int(self.published * LEAST), 1)
-            careful = Ceiling(
-                units=min(units, limit), measured=0, found_at=now, rises_at=held_until
-            )
-            return replace(self, doubt=careful)
         again = self._same(granted, now)
+        if again is None and granted < self._height(self.known, now) * TELLING:
+            return replace(self, doubt=self._careful(granted, now, held_until))
         found = Ceiling(
             units=_just_below(granted),
             measured=granted,
@@ -84,21 +79,21 @@ class Belief:
             rises_at=max(held_until, now + self._patience(again)),
             times=again.times + 1 if again else 0,
         )
-        return (
-            replace(self, doubt=found) if again is None else replace(self, known=found, doubt=None)
-        )
+        if again is None:
+            return replace(self, doubt=found)
+        return replace(self, known=found, doubt=None)
+
+    def _careful(self, granted: int, now: float, held_until: float) -> Ceiling:
+        limit = self.limit(now)
+        least = max(granted, int(limit * CAUTION), int(self.published * LEAST), 1)
+        return Ceiling(units=min(least, limit), measured=granted, found_at=now, rises_at=held_until)
 
     def granted(self, granted: int, now: float) -> "Belief":
         """After a grant that makes so many units in the window before."""
         known, doubt = self.known, self.doubt
         if known is not None and granted > known.measured * (1 + ALIKE):
             known = None
-        if (
-            doubt is not None
-            and doubt.measured
-            and granted > doubt.measured
-            and now < doubt.rises_at
-        ):
+        if doubt is not None and doubt.units <= doubt.measured < granted and now < doubt.rises_at:
             # Calls were under way when the refusal came.
             doubt = replace(doubt, measured=granted, units=_just_below(granted))
         if known is self.known and doubt is self.doubt:
@@ -120,8 +115,10 @@ class Belief:
 
     def _same(self, granted: int, now: float) -> Ceiling | None:
         for ceiling in (self.known, self.doubt):
+            if ceiling is None or granted < self.published * LEAST * 2:
+                continue
             # Within the same window it is the same refusal, only told once more.
-            if ceiling and now >= ceiling.found_at + self.window and ceiling.alike(granted):
+            if now >= ceiling.found_at + self.window and ceiling.alike(granted):
                 return ceiling
         return None
 

@@ -1,7 +1,7 @@
 """Turns: who may go now of those that wait for one budget, and with how much. Pure.
 
 Following goes first. A backfill leaves it a reserve, and is left a share. A batch that does not
-fit goes in part, unless it soon fits as a whole: small pieces, once made, come back every window.
+fit goes in part, though not in small pieces if more soon fits: they would come back every window.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,10 @@ LEAST_RESERVE: Final = 2
 """Units, where the share is less than that."""
 LIVE_SHARE: Final = 0.8
 """The most that following takes while a backfill waits."""
-WHOLE: Final = 12
-"""A batch waits a twelfth of a window to go as a whole."""
+PIECE: Final = 4
+"""Less than a quarter of a batch goes only when no more of it fits soon."""
+SOON: Final = 12
+"""Soon is within a twelfth of a window."""
 LOOKS: Final = 60
 """How often in a window a limit that rises is looked at."""
 
@@ -39,6 +41,9 @@ def turn(budget: Budget, live: Wanted | None, rest: Wanted | None, now: float) -
     """Whose turn it is, of the first that follows and the first that backfills."""
     if now < budget.hold_until - INSTANT:
         return Turn(wait=budget.hold_until - now)
+    if budget.refusals and budget.flying_calls:
+        # Whether it takes calls again is for one request to find out.
+        return Turn()
     books = _Books(forgotten(budget, now), now, contended=rest is not None)
     if live is None:
         return Turn() if rest is None else books.verdict(rest)
@@ -66,10 +71,10 @@ class _Books:
         fits = self._fits(wanted, self.budget.used)
         if fits == 0:
             return Turn(wait=self._or_risen(self._frees(wanted, 1)))
-        if fits < len(wanted.prices) and not wanted.live:
-            whole = self._frees(wanted, len(wanted.prices))
-            if whole is not None and whole <= self.budget.allowance.window / WHOLE:
-                return Turn(wait=self._or_risen(whole))
+        if fits * PIECE < len(wanted.prices) and not wanted.live:
+            more = self._or_risen(self._frees(wanted, fits + 1))
+            if more is not None and more <= self.budget.allowance.window / SOON:
+                return Turn(wait=more)
         return Turn(live=wanted.live, calls=fits)
 
     def sated(self, wanted: Wanted) -> bool:
