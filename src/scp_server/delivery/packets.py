@@ -93,6 +93,8 @@ def read(message: str | bytes) -> Packet:
     """
     if not isinstance(message, str):
         raise _refused("Binary messages are not taken here; send JSON.", "packet")
+    if len(message) > MAX_MESSAGE:
+        raise _refused(f"A message may have {MAX_MESSAGE} characters.", "packet")
     head = _HEAD.match(message)
     if head is None:
         raise _refused("A Socket.IO message begins with its type, a digit from 0 to 4.", "packet")
