@@ -35,6 +35,10 @@ class Office:
     chance: RecordedChance = field(default_factory=RecordedChance)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     notices: HeardNotices = field(default_factory=HeardNotices)
+    provider: Provider = Provider.GOOGLE
+    """Where sessions are opened."""
+    stream_type: StreamType = StreamType.GMAIL_MESSAGES
+    """What they are opened for."""
     google: ScriptedAuthority = field(init=False)
     sessions: MemorySessions = field(init=False)
     authorities: Mapping[Provider, Authority] = field(init=False)
@@ -48,7 +52,7 @@ class Office:
         return Connect(
             self.sessions,
             self.authorities,
-            SomeTypes(StreamType.GMAIL_MESSAGES, StreamType.CALENDAR_EVENTS),
+            SomeTypes(self.stream_type, StreamType.CALENDAR_EVENTS),
             self.notices,
             self.audit,
             self.clock,
@@ -69,8 +73,8 @@ class Office:
     async def opened(self, *, return_to: str | None = None) -> SessionOpened:
         """An agent opens a session."""
         request = OpenSession(
-            provider="google",
-            stream_types=["gmail_messages"],
+            provider=self.provider.value,
+            stream_types=[self.stream_type.value],
             agent_id="mail-sorter",
             return_to=return_to,
         )
@@ -79,7 +83,7 @@ class Office:
     async def page(self, url: str | None) -> LoginPage:
         """A browser opens a login link."""
         link = None if url is None else Secret(query_of(url)["request"])
-        return await self.connect().login(Provider.GOOGLE, link)
+        return await self.connect().login(self.provider, link)
 
     async def answer(self, page: LoginPage, *, code: str = "code", **wrong: str | None) -> Outcome:
         """The browser of that page comes back; `wrong` overrides what it brings."""
@@ -95,7 +99,7 @@ class Office:
             for name in ("code", "state", "cookie")
         }
         return await self.connect().callback(
-            Provider.GOOGLE, **secrets, error=brought["error"], iss=brought["iss"]
+            self.provider, **secrets, error=brought["error"], iss=brought["iss"]
         )
 
     async def consented(self) -> Session:

@@ -20,6 +20,10 @@ class Interposed(MemorySessions):
         await self._happen("get")
         return await super().get(pk)
 
+    async def replace_grant(self, pk: int, grant: Grant) -> bool:
+        await self._happen("replace_grant")
+        return await super().replace_grant(pk, grant)
+
     async def set_state(self, pk: int, state: SessionState) -> None:
         await self._happen("set_state")
         await super().set_state(pk, state)

@@ -72,12 +72,13 @@ class MicrosoftEndpoints:
 
 class _Refusal(msgspec.Struct, frozen=True, kw_only=True):
     error: str
-    error_codes: list[Any] = []
+    error_codes: Any = None
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """What AADSTS numbers there are among the codes."""
-        return tuple(code for code in self.error_codes if type(code) is int)
+        codes = self.error_codes if isinstance(self.error_codes, list) else []
+        return tuple(code for code in codes if type(code) is int)
 
 
 class MicrosoftAuthority:
