@@ -3,7 +3,8 @@
 A reading asks for several things at once. They are cut into errands (a batch where the provider
 has one, else a single GET), the errands run side by side as far as the quota lets them, and each
 is tried until it is answered, refused for good, or out of tries; of a batch only the parts that
-were refused for rate or failed are asked again.
+were refused for rate or failed are asked again. An item that alone goes on failing, while another
+of its kind is answered, is told as failed and holds up nothing.
 """
 
 import re
@@ -82,7 +83,9 @@ class _Errand:
     """Those not answered yet, by their place among the asks of the reading."""
     replies: dict[int, Reply] = field(default_factory=dict)
     apart: bool = False
-    """Whether a batch came back unreadable: the rest goes one by one."""
+    """Whether batches lead nowhere: the rest goes one by one."""
+    fruitless: int = 0
+    """Tries in a row that brought nothing."""
 
     def next(self) -> dict[int, Ask]:
         """What to ask for now."""
@@ -100,6 +103,8 @@ class HttpLink:
         self._session_pk = session_pk
         self._account = account
         self._endpoints = endpoints
+        self._answered: dict[str, Ask] = {}
+        """By method, the last call that was answered."""
 
     async def perform(self, reading: Reading[T]) -> T:
         """Make the requests the reading asks for and return what it learned."""
@@ -165,7 +170,7 @@ class HttpLink:
     # -- one errand ------------------------------------------------------------------------------
 
     async def _run(self, errand: _Errand) -> None:
-        fruitless, renewed = 0, False
+        renewed = False
         while errand.open:
             before = len(errand.open)
             token, failure = await self._try(errand)
@@ -177,10 +182,50 @@ class HttpLink:
                 renewed = True
                 await self._line.tokens.refused(self._session_pk, token, claims=failure.claims)
                 continue
-            fruitless = fruitless + 1 if len(errand.open) == before else 1
-            if fruitless >= self._line.tries:
+            errand.fruitless = errand.fruitless + 1 if len(errand.open) == before else 1
+            if errand.fruitless < self._line.tries:
+                await self._pause(failure, errand.fruitless)
+            elif not await self._goes_on(errand, failure):
                 raise failure
-            await self._pause(failure, fruitless)
+
+    async def _goes_on(self, errand: _Errand, failure: ProviderError) -> bool:
+        """Whether an errand that led nowhere goes on, taken apart or without the item it failed on.
+
+        It does when single items fail of which others are independent, and the provider is there.
+        """
+        asked = errand.next()
+        if not _of_one_item(failure) or not all(ask.one_of_many for ask in asked.values()):
+            return False
+        if len(asked) > 1:
+            # Whose fault it is shows when each goes by itself; those of which a batch has brought
+            # all the others were tried often enough.
+            errand.apart, errand.fruitless = True, self._line.tries - 1 if errand.replies else 0
+            return True
+        ((place, ask),) = asked.items()
+        if not await self._others_are_answered(ask, alone=len(errand.open | errand.replies) == 1):
+            return False
+        errand.replies[place] = Reply(body={}, failed=failure.message)
+        del errand.open[place]
+        errand.fruitless = 0
+        return True
+
+    async def _others_are_answered(self, ask: Ask, *, alone: bool) -> bool:
+        """Whether a call that was answered before is so now: then a failure is the item's own.
+
+        One of the same method; for an item that was asked for alone any other will do.
+        """
+        witness = self._answered.get(ask.method)
+        if witness is None and alone:
+            others = (other for other in self._answered.values() if other.base == ask.base)
+            witness = next(others, None)
+        if witness is None:
+            return False
+        check = _Errand({0: witness})
+        try:
+            await self._try(check)
+        except ProviderError:
+            return False
+        return not check.open
 
     async def _try(self, errand: _Errand) -> tuple[Secret, ProviderError | None]:
         asked = errand.next()
@@ -196,7 +241,8 @@ class HttpLink:
             try:
                 answers = await self._exchange(asks, token)
             except (ProviderUnavailable, ProviderProtocolError) as error:
-                errand.apart = len(asks) > 1 and isinstance(error, ProviderProtocolError)
+                unreadable = len(asks) > 1 and isinstance(error, ProviderProtocolError)
+                errand.apart = errand.apart or unreadable
                 for ask in asks:
                     self._line.on_call(ask.method, _outcome(error))
                 return token, error
@@ -209,23 +255,24 @@ class HttpLink:
 
         Raises: ProviderError, when there is one that is not.
         """
-        failures = []
+        failures: list[tuple[int, ProviderError]] = []
         for (place, ask), answer in zip(asked.items(), answers, strict=True):
             try:
                 reply = self._reply(ask, answer)
             except ProviderError as error:
-                failures.append(error)
+                failures.append((_gravity(ask, error), error))
                 self._line.on_call(ask.method, _outcome(error))
             else:
                 errand.replies[place] = reply
                 del errand.open[place]
+                self._answered[ask.method] = ask
                 self._line.governor.granted(self._account, ask.method)
                 self._line.on_call(ask.method, "absent" if reply.absent else "ok")
-        failures.sort(key=_gravity)
-        self._slow_down(next(iter(asked.values())), failures)
-        if failures and _gravity(failures[0]) == HOPELESS:
-            raise failures[0]
-        return failures[0] if failures else None
+        self._slow_down(next(iter(asked.values())), [error for _, error in failures])
+        gravity, worst = min(failures, key=lambda failed: failed[0], default=(None, None))
+        if worst is not None and gravity == HOPELESS:
+            raise worst
+        return worst
 
     def _reply(self, ask: Ask, answer: Answer | None) -> Reply:
         if answer is None:
@@ -288,12 +335,18 @@ _PLAIN: Final = re.compile(r"/[!-~]*")
 """What may follow the base of an address: nothing that needs escaping, no end of a line."""
 
 
-def _gravity(error: ProviderError) -> int:
+def _gravity(ask: Ask, error: ProviderError) -> int:
     if isinstance(error, ConsentLost):
         return 1
     if isinstance(error, ProviderRateLimited):
         return 2
-    return 3 if isinstance(error, ProviderUnavailable | ProviderProtocolError) else HOPELESS
+    passing = isinstance(error, ProviderUnavailable | ProviderProtocolError)
+    return 3 if passing or (ask.one_of_many and _of_one_item(error)) else HOPELESS
+
+
+def _of_one_item(error: ProviderError) -> bool:
+    """Whether it may be that a single item cannot be given, and all else can."""
+    return isinstance(error, ProviderUnavailable | ProviderProtocolError | RequestRefused)
 
 
 def _beyond(failure: ProviderUnavailable, patience: float) -> bool:
