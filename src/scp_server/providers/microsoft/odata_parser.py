@@ -227,6 +227,8 @@ def _value(token: _Token, kind: Kind) -> Literal:
             return word == "true"
         case Kind.TIME, "text":
             _refuse("a time is written without quotes", token.at)
+        case _:
+            pass
     wanted = {
         Kind.TEXT: "a text in single quotes",
         Kind.TIME: "a time such as 2026-01-31T08:00:00Z",
