@@ -1,6 +1,6 @@
 """A provider of numbered items, the connector that reads it, and links to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 from support.streaming import MAIL, change
 
-from scp_server.domain.changes import Followed, Step
+from scp_server.domain.changes import Followed, Skipped, Step
 from scp_server.domain.errors import ProviderError
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import Position, StreamConfig
@@ -39,6 +39,8 @@ class Source:
     called: anyio.Event = field(default_factory=anyio.Event)
     pause: float = 0.0
     """Seconds a call takes."""
+    poisoned: frozenset[str] = frozenset()
+    """Items that cannot be read."""
 
     @property
     def ids(self) -> list[str]:
@@ -75,8 +77,10 @@ class ScriptedConnector:
         source.answer("backfill")
         first = 0 if resume is None else int(resume)
         last = min(first + source.step, source.items)
+        ids = source.ids[first:last]
         return Step(
-            changes=tuple(change(i, text=source.text) for i in source.ids[first:last]),
+            changes=tuple(change(i, text=source.text) for i in ids if i not in source.poisoned),
+            skipped=_skipped(source, ids),
             resume=_position(last) if last < source.items else None,
         )
 
@@ -88,11 +92,18 @@ class ScriptedConnector:
         last = min(first + source.step, len(source.log))
         return Followed(
             changes=tuple(
-                change(source.log[k], version=f"v{k}", text=source.text) for k in range(first, last)
+                change(source.log[k], version=f"v{k}", text=source.text)
+                for k in range(first, last)
+                if source.log[k] not in source.poisoned
             ),
+            skipped=_skipped(source, source.log[first:last]),
             since=_position(last),
             more=last < len(source.log),
         )
+
+
+def _skipped(source: Source, ids: Sequence[str]) -> tuple[Skipped, ...]:
+    return tuple(Skipped(id=i, reason="It is odd.") for i in ids if i in source.poisoned)
 
 
 def _position(k: int) -> Position:
