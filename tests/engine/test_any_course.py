@@ -48,11 +48,14 @@ class Play:
     room: Room
     client: Client = field(default_factory=Client)
     other: Eater | None = None
+    owed: dict[str, int] = field(default_factory=dict)
+    """By source: the item that the other may begin with at the latest."""
     restarted: bool = False
 
     async def act(self, session: Session) -> None:
         """Something happens."""
-        match self.dice.choice(["come", "bite", "bite", "bite", "go", "other", "trouble"]):
+        acts = ["come", "bite", "bite", "bite", "go", "other", "nibble", "nibble", "trouble"]
+        match self.dice.choice(acts):
             case "come":
                 await self.come(session)
             case "bite":
@@ -61,6 +64,8 @@ class Play:
                 self.go(session)
             case "other":
                 await self.another(session)
+            case "nibble":
+                await self.nibble()
             case _:
                 self.trouble()
         await settle()
@@ -87,13 +92,34 @@ class Play:
             self.client.forget()
 
     async def another(self, session: Session) -> None:
-        """Somebody else looks in, now and then from far back, and proves nothing."""
+        """Somebody else looks in, from far back, and proves nothing."""
         if self.other is not None:
             self.room.lose(session, self.other, seat=False)
             self.other = None
         elif self.client.had:
-            place = self.dice.choice(self.client.had).event_id
-            self.other = await self.room.attach(session, place=place, agent="b", eating=False)
+            k = self.dice.randrange(len(self.client.had))
+            had = [e.data["payload"]["id"] for e in self.client.had[: k + 1] if is_item(e)]
+            for source in (self.room.mail, self.room.diary):
+                mine = [source.ids.index(i) for i in had if i.startswith(source.name)]
+                self.owed[source.name] = mine[-1] + 1 if mine else 0
+            place = self.client.had[k].event_id
+            self.other = await self.room.attach(
+                session, place=place, agent="b", eating=False, proving=False, limit=7
+            )
+
+    async def nibble(self) -> None:
+        """The other takes something: nothing that it is owed is left out."""
+        if self.other is None:
+            return
+        with anyio.move_on_after(1):
+            await self.other.bite()
+        for source in (self.room.mail, self.room.diary):
+            at = self.owed[source.name]
+            for item_id in self.other.ids:
+                if item_id.startswith(source.name):
+                    k = source.ids.index(item_id)
+                    assert k <= at, f"{item_id} came, {source.ids[at]} was due"
+                    at = max(at, k + 1)
 
     def trouble(self) -> None:
         source = self.dice.choice([self.room.mail, self.room.diary])
@@ -143,6 +169,7 @@ async def test_a_consumer_that_always_comes_back_has_everything(seed: int) -> No
             rows, streams = kill(room), dict(room.ledger.streams)
         play.client.forget()
         play.other, play.restarted = None, True
+        play.owed.clear()
         room.ledger.rows, room.ledger.streams = rows, streams
     async with room.running():
         await play.end(session)

@@ -323,3 +323,54 @@ async def test_nobody_is_let_in_by_a_server_that_does_not_run() -> None:
         session = await room.consented()
     with pytest.raises(ShuttingDown):
         await room.engine.attach(session, Arrival())
+
+
+async def test_nobody_is_wound_forward_by_one_who_is_further_on() -> None:
+    room = Room(mail=Source(items=300), share=SMALL)
+    async with room.running():
+        session = await room.consented()
+        await room.start(session)
+        ahead = await room.attach(session, eating=False, agent="ahead")
+        while len(ahead.ids) < 200:
+            await ahead.bite()
+        room.lose(session, ahead, agent="ahead")
+        behind = await room.attach(
+            session, place=ahead.events[20].event_id, agent="behind", eating=False
+        )
+        while len(behind.ids) < 60:
+            await behind.bite()
+        back = await room.attach(session, agent="ahead")
+        room.feed(behind)
+        await back.until("stream_completed")
+        await behind.until("stream_completed")
+        assert set(behind.ids) >= set(room.mail.ids[20:])
+        assert set(ahead.ids) | set(back.ids) == set(room.mail.ids)
+
+
+async def test_a_wider_subscription_takes_nothing_from_one_who_is_further_back() -> None:
+    room = Room(mail=Source(items=300, step=5), diary=Source(name="e", items=300), share=SMALL)
+    async with room.running():
+        session = await room.consented()
+        await room.start(session, MAIL)
+        await room.start(session, DIARY)
+        first = await room.attach(session, types=frozenset({MAIL}), eating=False, limit=5)
+        while len(first.ids) < 100:
+            await first.bite()
+        behind = await room.attach(
+            session,
+            place=first.events[-15].event_id,
+            types=frozenset({MAIL}),
+            eating=False,
+            limit=1,
+        )
+        await behind.bite()
+        await settle()
+        epoch = behind.reader.epoch
+        await room.engine.resubscribe(session, first.reader, Subscription())
+        assert behind.reader.epoch != epoch, "they were wound back"
+        room.feed(behind)
+        room.feed(first)
+        while behind.ids[-1] != room.mail.ids[-1]:
+            await behind.grew.wait()
+        start = room.mail.ids.index(behind.ids[0])
+        assert set(behind.ids) >= set(room.mail.ids[start:])

@@ -100,7 +100,8 @@ class Courses:
     ) -> None:
         """Begin a new epoch: every stream of the session goes on from a place it had before.
 
-        Streams not in `rows` go on from what was proven last. The caller holds the session's lock.
+        Streams not in `rows` go on from what was proven last; none goes further than where the
+        furthest back of its consumers stands. The caller holds the session's lock.
 
         Raises: StorageUnavailable; then everything is as it was.
         """
@@ -109,31 +110,61 @@ class Courses:
         with anyio.CancelScope(shield=True):
             epoch = self._sessions.new_epoch()
             runs = list(live.running.values())
-            await self._note_places(runs, rows, epoch)
+            places = await self._note_places(live, runs, rows, epoch)
             for run in runs:
                 await run.leave(Leaving.REWOUND)
             live.window.rewind(epoch)
             for before in runs:
                 if not before.over:
-                    row = rows.get(before.stream.stream_id, before.saver.newest)
+                    row = places[before.stream.stream_id]
                     self._start(self.tasks, live, self._gone_back(live, session, before, row))
 
     async def _note_places(
-        self, runs: Sequence[Running], rows: Mapping[str, LedgerRow], epoch: str
-    ) -> None:
+        self,
+        live: LiveSession,
+        runs: Sequence[Running],
+        rows: Mapping[str, LedgerRow],
+        epoch: str,
+    ) -> dict[str, LedgerRow]:
+        """Write down where each stream goes on, before anything is changed."""
         machinery = self._machinery
+        places: dict[str, LedgerRow] = {}
         try:
             for run in runs:
                 # What is proven from here on belongs to the epoch that ends: were it written after
                 # the place that is gone back to, a crash would skip what lies between.
                 await run.saver.hold()
-                row = rows.get(run.stream.stream_id, run.saver.newest)
+                row = await self._good_for_all(live, run, rows.get(run.stream.stream_id))
+                places[run.stream.stream_id] = row
                 base = replace(row, epoch=epoch, n=0)
                 await machinery.streams.save(run.stream.stream_id, base, now=machinery.clock.now())
         except StorageUnavailable:
             for run in runs:
                 run.saver.go_on()
             raise
+        return places
+
+    async def _good_for_all(
+        self, live: LiveSession, run: Running, asked: LedgerRow | None
+    ) -> LedgerRow:
+        """A place that is as far back as one asks, and skips nothing for those who are here."""
+        own, window = run.saver.newest, live.window
+        reached = window.least_reached(run.share)
+        if reached is None:
+            return asked or own
+        if reached < own.n:
+            stream_id = run.stream.stream_id
+            own = await self._machinery.streams.place_at(stream_id, window.epoch, reached) or own
+        if asked is None:
+            return own
+        if asked.epoch == window.epoch:
+            return asked if asked.n < own.n else own
+        # Places of different epochs are compared at the one where this run branched off: whoever
+        # is here came by there or later.
+        began = run.beginning
+        if asked.epoch == began.epoch:
+            return asked if asked.n < began.n else began
+        return asked if asked.items < began.items else began
 
     def _gone_back(
         self, live: LiveSession, session: Session, before: Running, row: LedgerRow

@@ -64,10 +64,10 @@ class Joining:
 
     async def _from_ledger(self, place: EventRef) -> Start:
         rows, gaps = await self._rows_at(place, skip=frozenset())
-        at_beginning = all(
-            _is_beginning(row, self.live.running[stream_id]) for stream_id, row in rows.items()
+        in_these_runs = all(
+            _is_in(self.live.running[stream_id], row) for stream_id, row in rows.items()
         )
-        if at_beginning and self.live.window.reaches(self.wanted, 0):
+        if in_these_runs and self.live.window.reaches(self.wanted, 0):
             return Start(after=0, gaps=gaps)
         if not rows:
             return Start(after=None, gaps=gaps)
@@ -126,9 +126,9 @@ class Joining:
         ]
 
 
-def _is_beginning(row: LedgerRow, running: Running) -> bool:
-    """Whether a stream's run began at that row, so that all that follows it was in the window."""
-    return (row.epoch, row.n) == (running.beginning.epoch, running.beginning.n)
+def _is_in(running: Running, row: LedgerRow) -> bool:
+    """Whether a stream's run began at that row or before, so that it gives all that follows."""
+    return row.epoch == running.beginning.epoch and row.n >= running.beginning.n
 
 
 def _gap(stream_id: str, place: EventRef, *, reread: bool, complete: bool) -> GapData:

@@ -294,6 +294,15 @@ class Window:
         """Whether an entry is still in the window."""
         return self._entries.get(entry.n) is entry
 
+    def least_reached(self, share: Share) -> int | None:
+        """How far the reader has come that is furthest back of those that take this stream."""
+        places = [
+            max(reader.proven_n, reader.floors.get(share.stream_id, 0))
+            for reader in self._readers
+            if reader.wants(share.stream_type)
+        ]
+        return min(places, default=None)
+
     def owes(self, share: Share) -> bool:
         """Whether any reader has yet to get, or to prove, something of a share."""
         return any(reader.holds(entry) for reader in self._readers for entry in share.waiting)
