@@ -23,6 +23,22 @@ def from_file(tmp_path: Path, text: str, **environ: str) -> Settings:
     return load({"SCP_CONFIG_FILE": str(path), **environ})
 
 
+@pytest.mark.parametrize(
+    "tenant", ["common", "organizations", "consumers", "5f0c9a7e-2b41-4d3a-9c58-1e7d60b8a342"]
+)
+def test_a_tenant_is_one_of_microsofts_three_or_a_directory_s_id(tenant: str) -> None:
+    assert load({"SCP_MICROSOFT__TENANT": tenant}).microsoft.tenant == tenant
+
+
+@pytest.mark.parametrize(
+    "tenant", ["contoso.example", "Common", "5F0C9A7E-2B41-4D3A-9C58-1E7D60B8A342", "5f0c9a7e"]
+)
+def test_a_tenant_that_no_id_token_could_name_is_refused(tenant: str) -> None:
+    refused = refusal({"SCP_MICROSOFT__TENANT": tenant})
+    assert refused.setting == "SCP_MICROSOFT__TENANT"
+    assert "directory (tenant) id" in str(refused)
+
+
 def file_refusal(tmp_path: Path, text: str) -> ConfigError:
     with pytest.raises(ConfigError) as refused:
         from_file(tmp_path, text)

@@ -44,6 +44,15 @@ async def test_a_provider_that_would_not_forget_is_told_as_failed(office: Office
     assert (await office.revoke().end(session, operator=False)).provider_revocation == "failed"
 
 
+async def test_a_provider_that_cannot_be_told_is_said_to_be_so(office: Office) -> None:
+    session = await office.consented()
+    office.google.revokes = False
+    ended = await office.revoke().end(session, operator=False)
+    assert ended.provider_revocation == "unavailable"
+    assert "revoke" not in office.google.calls
+    assert await office.sessions.grant(session.pk) is None
+
+
 async def test_tokens_are_revoked_only_where_they_were_given(office: Office) -> None:
     session = await office.consented()
     office.google.url = "https://moved.example"

@@ -72,12 +72,14 @@ class PretendTokens:
 
     refusals: int = 0
     asked: list[int] = field(default_factory=list)
+    demanded: list[str | None] = field(default_factory=list)
 
     async def access_token(self, session_pk: int) -> Secret:
         self.asked.append(session_pk)
         return Secret(f"t{self.refusals}")
 
     async def refused(self, _session_pk: int, token: Secret, *, claims: str | None = None) -> None:
+        self.demanded.append(claims)
         if token.reveal() == f"t{self.refusals}":
             self.refusals += 1
 
@@ -104,7 +106,7 @@ def link_to(
     body_limit = line.pop("body_limit", 100_000)
     tariff = google_tariff()
     shared = Line(
-        dialect=google_dialect(tariff),
+        dialect=line.pop("dialect", google_dialect(tariff)),
         exchange=Exchange(http, limits=limits, body_limit=body_limit),
         tokens=tokens,
         governor=Governor(tariff, clock, wait=clock.wait),
