@@ -22,6 +22,7 @@ from scp_server.bus.memory import MemoryRateLimits
 from scp_server.config.operator_key import operator_key
 from scp_server.config.registrations import google_registration, microsoft_registration
 from scp_server.config.settings import Settings
+from scp_server.config.tariffs import tariffs
 from scp_server.config.values import engine_values, limit_values
 from scp_server.consent.connect import Connect
 from scp_server.consent.freshness import Freshness
@@ -38,16 +39,16 @@ from scp_server.engine.courses import Machinery
 from scp_server.engine.relay import NoticeRelay
 from scp_server.engine.supervisor import Supervisor
 from scp_server.ports.authority import Authority
+from scp_server.providers.dialect import Dialect
 from scp_server.providers.exchange import Exchange
 from scp_server.providers.google.dialect import google_dialect
 from scp_server.providers.google.oauth import GoogleAuthority
-from scp_server.providers.google.quota import google_tariff
 from scp_server.providers.link import Line
 from scp_server.providers.microsoft.dialect import microsoft_dialect
 from scp_server.providers.microsoft.oauth import MicrosoftAuthority
-from scp_server.providers.microsoft.quota import microsoft_tariff
 from scp_server.providers.quota import Governor
 from scp_server.providers.registry import Registry
+from scp_server.providers.watch import ReportedQuota
 from scp_server.storage.sql.database import Stores, open_database
 from scp_server.telemetry.access_log import AccessLog
 from scp_server.telemetry.clock import SystemChance, SystemClock
@@ -225,15 +226,12 @@ def _authorities(ground: Ground) -> dict[Provider, Authority]:
 def _lines(
     ground: Ground, tokens: Freshness, authorities: Mapping[Provider, Authority]
 ) -> dict[Provider, Line]:
-    google, microsoft = ground.settings.google, ground.settings.microsoft
-    google_prices = google_tariff(gmail_units_per_minute=google.quota_units_per_minute)
-    microsoft_prices = microsoft_tariff()
+    prices, settings = tariffs(ground.settings), ground.settings
     ways = {
-        Provider.GOOGLE: (google_dialect(google_prices), google_prices, google.batch_size),
+        Provider.GOOGLE: (google_dialect(prices[Provider.GOOGLE]), settings.google.batch_size),
         Provider.MICROSOFT: (
-            microsoft_dialect(microsoft_prices),
-            microsoft_prices,
-            microsoft.batch_size,
+            microsoft_dialect(prices[Provider.MICROSOFT]),
+            settings.microsoft.batch_size,
         ),
     }
     return {
@@ -241,15 +239,20 @@ def _lines(
             dialect=dialect,
             exchange=Exchange(ground.http),
             tokens=tokens,
-            governor=Governor(tariff, ground.clock, name=dialect.name),
+            governor=_governor(ground, provider, dialect),
             clock=ground.clock,
             chance=ground.chance,
             batch_size=batch_size,
             on_call=partial(ground.metrics.provider_call, provider),
         )
-        for provider, (dialect, tariff, batch_size) in ways.items()
+        for provider, (dialect, batch_size) in ways.items()
         if provider in authorities
     }
+
+
+def _governor(ground: Ground, provider: Provider, dialect: Dialect) -> Governor:
+    watch = ReportedQuota(provider=provider, meter=ground.metrics, notices=ground.relay)
+    return Governor(dialect.tariff, ground.clock, name=dialect.name, watch=watch)
 
 
 def _machinery(ground: Ground, links: Registry) -> Machinery:
@@ -313,14 +316,15 @@ def _services(
         chance=ground.chance,
         meter=ground.metrics,
         values=_api_values(settings),
-        metrics_text=partial(_metrics_text, ground.metrics, supervisor),
+        metrics_text=partial(_metrics_text, ground.metrics, supervisor, links),
         ready=partial(_answers, stores),
         draining=lambda: supervisor.draining,
     )
 
 
-def _metrics_text(metrics: Metrics, supervisor: Supervisor) -> bytes:
+def _metrics_text(metrics: Metrics, supervisor: Supervisor, links: Registry) -> bytes:
     supervisor.measure(metrics)
+    links.measure(metrics)
     return metrics.text()
 
 

@@ -142,6 +142,12 @@ class SilentMeter:
     def provider_call(self, provider: Provider, method: str, outcome: str) -> None:
         """Not looked at."""
 
+    def quota_waited(self, provider: Provider, service: str, seconds: float) -> None:
+        """Not looked at."""
+
+    def quota_believed(self, provider: Provider, service: str, units: int) -> None:
+        """Not looked at."""
+
     def refreshed(self, provider: Provider, outcome: str) -> None:
         """Not looked at."""
 

@@ -6,6 +6,7 @@ from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
 from scp_server.ports.connector import Connector, Reading
 from scp_server.ports.link import Link
+from scp_wire.events import RateLimitData
 from scp_wire.stream_types import Provider, StreamType
 
 T = TypeVar("T")
@@ -28,6 +29,9 @@ class HeardNotices:
 
     async def session_ended(self, session_pk: int) -> None:
         self.heard.append(("session_ended", session_pk))
+
+    def rate_limit_near(self, session_pk: int, data: RateLimitData) -> None:
+        self.heard.append(("rate_limit_near", session_pk))
 
 
 class NoLink:

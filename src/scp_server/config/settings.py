@@ -71,6 +71,24 @@ class GoogleSettings(Struct, frozen=True, kw_only=True):
             " 2026 may have more: see the quotas page of the Cloud console.",
         ),
     ] = 6_000
+    calendar_requests_per_minute: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Calendar requests per user and minute.")
+    ] = 600
+    people_reads_per_minute: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="People API reads per user and minute.")
+    ] = 90
+    drive_units_per_minute: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Drive quota units per user and minute.")
+    ] = 325_000
+    calls_in_flight: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="Calls at once for one user at one of Google's services; each part of a"
+            " batch is one.",
+        ),
+    ] = 20
 
 
 class MicrosoftSettings(Struct, frozen=True, kw_only=True):
@@ -122,6 +140,18 @@ class MicrosoftSettings(Struct, frozen=True, kw_only=True):
     batch_size: Annotated[
         int, Meta(ge=1, le=20, description="Calls in one batch request; 1 sends each on its own.")
     ] = 20
+    outlook_requests_per_ten_minutes: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Outlook requests per mailbox and ten minutes.")
+    ] = 10_000
+    onedrive_units_per_minute: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000_000,
+            description="OneDrive resource units per user and minute. Microsoft counts them per"
+            " organisation, from 1,200 for the smallest.",
+        ),
+    ] = 1_200
 
 
 class LimitSettings(Struct, frozen=True, kw_only=True):

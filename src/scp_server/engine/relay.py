@@ -1,6 +1,7 @@
-"""NoticeRelay: passes consent's notices on to the supervisor, which is built after consent."""
+"""NoticeRelay: passes notices on to the supervisor, which is built after those who give them."""
 
 from scp_server.ports.notices import SessionNotices
+from scp_wire.events import RateLimitData
 
 
 class NoticeRelay:
@@ -28,3 +29,8 @@ class NoticeRelay:
         """Pass it on."""
         if self.engine is not None:
             await self.engine.session_ended(session_pk)
+
+    def rate_limit_near(self, session_pk: int, data: RateLimitData) -> None:
+        """Pass it on."""
+        if self.engine is not None:
+            self.engine.rate_limit_near(session_pk, data)

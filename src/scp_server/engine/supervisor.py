@@ -39,7 +39,7 @@ from scp_server.engine.window import ShareLimits
 from scp_server.ports.audit import AuditEntry
 from scp_server.ports.meter import Meter
 from scp_wire.codes import ErrorObject
-from scp_wire.events import EventType, NoticeData, TokenRefreshData
+from scp_wire.events import EventType, NoticeData, RateLimitData, TokenRefreshData
 
 DRAIN_SECONDS: Final = 15.0
 """How long a shutdown waits for places to be saved; the promise for all of it is 25 seconds."""
@@ -322,6 +322,12 @@ class Supervisor:
         live = self._live.get(session_pk)
         for running in live.running.values() if live else ():
             running.consented.fire()
+
+    def rate_limit_near(self, session_pk: int, data: RateLimitData) -> None:
+        """Consumers of the session get a `rate_limit_warning`."""
+        live = self._live.get(session_pk)
+        if live is not None:
+            live.tell(EventType.RATE_LIMIT_WARNING, data, self._machinery.clock.now())
 
     async def session_ended(self, session_pk: int) -> None:
         """Consumers are told and disconnected, streams stopped."""

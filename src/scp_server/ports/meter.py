@@ -29,6 +29,14 @@ class Meter(Protocol):
         """A call was answered. `method` is the provider's name of it; `outcome` "ok" or a code."""
         ...
 
+    def quota_waited(self, provider: Provider, service: str, seconds: float) -> None:
+        """Calls of a service waited so long for its quota."""
+        ...
+
+    def quota_believed(self, provider: Provider, service: str, units: int) -> None:
+        """Units an account may use in a window, as is believed now of the most limited one."""
+        ...
+
     def refreshed(self, provider: Provider, outcome: str) -> None:
         """A token was refreshed ("ok") or not (a code)."""
         ...

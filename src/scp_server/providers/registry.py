@@ -9,6 +9,7 @@ from scp_server.domain.errors import StreamConfigError
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
 from scp_server.ports.connector import Connector
+from scp_server.ports.meter import Meter
 from scp_server.providers.google.calendar import CalendarEvents
 from scp_server.providers.google.calendar_filters import check_events
 from scp_server.providers.google.contacts import GoogleContacts
@@ -210,6 +211,12 @@ class Registry:
             account=whose,
             endpoints=session.endpoints,
         )
+
+    def measure(self, meter: Meter) -> None:
+        """Tell a meter what is believed of the providers' quotas right now."""
+        for provider, line in self._lines.items():
+            for service, units in line.governor.believed().items():
+                meter.quota_believed(provider, service, units)
 
     def _reader(self, config: StreamConfig) -> Reader:
         reader = READERS.get((config.provider, config.stream_type))

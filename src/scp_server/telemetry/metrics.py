@@ -14,6 +14,8 @@ WINDOW_BYTES: Final = "scp_window_bytes"
 EVENTS_DELIVERED: Final = "scp_events_delivered_total"
 ITEMS_DELIVERED: Final = "scp_items_delivered_total"
 PROVIDER_CALLS: Final = "scp_provider_calls_total"
+QUOTA_WAITS: Final = "scp_quota_wait_seconds_total"
+QUOTA_BELIEVED: Final = "scp_quota_believed_units"
 REFRESHES: Final = "scp_token_refreshes_total"
 ERRORS: Final = "scp_errors_total"
 
@@ -27,6 +29,8 @@ class Metrics:
         "_errors",
         "_events",
         "_items",
+        "_quota_believed",
+        "_quota_waits",
         "_refreshes",
         "_registry",
         "_streams",
@@ -44,6 +48,18 @@ class Metrics:
             PROVIDER_CALLS,
             "Calls to providers, by the provider's name of the method.",
             ("provider", "method", "outcome"),
+            registry=registry,
+        )
+        self._quota_waits = Counter(
+            QUOTA_WAITS,
+            "Seconds that calls waited for the provider's quota.",
+            ("provider", "service"),
+            registry=registry,
+        )
+        self._quota_believed = Gauge(
+            QUOTA_BELIEVED,
+            "Units in a window that the most limited account is believed to have.",
+            ("provider", "service"),
             registry=registry,
         )
         self._refreshes = Counter(
@@ -75,6 +91,14 @@ class Metrics:
     def provider_call(self, provider: Provider, method: str, outcome: str) -> None:
         """A call was answered."""
         self._calls.labels(provider.value, method, outcome).inc()
+
+    def quota_waited(self, provider: Provider, service: str, seconds: float) -> None:
+        """Calls of a service waited for its quota."""
+        self._quota_waits.labels(provider.value, service).inc(seconds)
+
+    def quota_believed(self, provider: Provider, service: str, units: int) -> None:
+        """What is believed of the most limited account."""
+        self._quota_believed.labels(provider.value, service).set(units)
 
     def refreshed(self, provider: Provider, outcome: str) -> None:
         """A token was refreshed, or not."""

@@ -40,6 +40,7 @@ def google_tariff(
     calendar_requests_per_minute: int = CALENDAR_REQUESTS_PER_MINUTE,
     people_reads_per_minute: int = PEOPLE_READS_PER_MINUTE,
     drive_units_per_minute: int = DRIVE_UNITS_PER_MINUTE,
+    calls_in_flight: int = CALLS_IN_FLIGHT,
 ) -> Tariff:
     """Prices with these allowances; projects older than May 2026 have more."""
     units = {
@@ -49,7 +50,7 @@ def google_tariff(
         "drive": drive_units_per_minute,
     }
     allowances = {
-        service: Allowance(units=amount, calls_in_flight=CALLS_IN_FLIGHT)
+        service: Allowance(units=amount, calls_in_flight=calls_in_flight)
         for service, amount in units.items()
     }
     return Tariff(prices=PRICES, allowances=allowances)
