@@ -19,7 +19,8 @@ world) is under `/sandbox/`, described in `scp_sandbox.control`.
 """
 
 from scp_sandbox.app import build_app
+from scp_sandbox.microsoft.endpoints import microsoft_endpoints
 from scp_sandbox.serving import serve
 from scp_sandbox.settings import SandboxSettings, google_endpoints
 
-__all__ = ["SandboxSettings", "build_app", "google_endpoints", "serve"]
+__all__ = ["SandboxSettings", "build_app", "google_endpoints", "microsoft_endpoints", "serve"]

@@ -1,6 +1,7 @@
 """The composition root: settings to an ASGI application."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -20,6 +21,9 @@ from scp_sandbox.google.people.methods import people_methods
 from scp_sandbox.google.push.board import Board
 from scp_sandbox.google.push.methods import push_methods
 from scp_sandbox.landing import Landing
+from scp_sandbox.microsoft.control.desk import OutlookControl
+from scp_sandbox.microsoft.house import House, build_house
+from scp_sandbox.microsoft.identity.desk import PATHS as MICROSOFT_PATHS
 from scp_sandbox.oauth.clients import Client
 from scp_sandbox.oauth.consent import ConsentPage
 from scp_sandbox.oauth.desk import PATHS, OAuthDesk
@@ -42,7 +46,16 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
         clock: the time to live in; wall time when None.
     """
     house = _house(settings, clock or Clock())
-    front, oauth, control = _front(house), _oauth(house), _control(house, settings.seed)
+    microsoft = build_house(
+        settings,
+        clock=house.world.clock,
+        key=house.key,
+        client=house.client,
+        faults=house.faults,
+    )
+    outlook = OutlookControl(microsoft, settings.seed)
+    front, oauth = _front(house), _oauth(house)
+    control = _control(house, settings.seed, outlook)
 
     def edge(answer: Answer) -> Edge:
         return Edge(answer, settings.base_url)
@@ -61,7 +74,17 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
         Route("/", edge(Landing(house.world.users).answer)),
     ]
     routes += [Route(path, edge(oauth.answer)) for path in PATHS]
+    routes += _of_microsoft(microsoft, edge)
     return Starlette(routes=routes)
+
+
+def _of_microsoft(house: House, edge: Callable[[Answer], Edge]) -> list[BaseRoute]:
+    return [
+        Route("/v1.0/$batch", edge(house.batch)),
+        Mount("/v1.0", app=edge(house.graph)),
+        Route("/oidc/userinfo", edge(house.graph)),
+        *(Route(path, edge(house.identity)) for path in MICROSOFT_PATHS),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +165,7 @@ def _oauth(house: _House) -> OAuthDesk:
     )
 
 
-def _control(house: _House, seed: int) -> ControlDesk:
+def _control(house: _House, seed: int, outlook: OutlookControl) -> ControlDesk:
     machinery = Machinery(
         world=house.world,
         revocation=house.revocation,
@@ -150,4 +173,6 @@ def _control(house: _House, seed: int) -> ControlDesk:
         faults=house.faults,
         board=house.board,
     )
-    return ControlDesk(world=house.world, machinery=machinery, post=PostOffice(seed))
+    return ControlDesk(
+        world=house.world, machinery=machinery, post=PostOffice(seed), more=outlook.rooms()
+    )

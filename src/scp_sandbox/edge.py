@@ -28,7 +28,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _headers(scope)
         body = b"" if scope["method"] == "GET" else await _body(receive)
         if body is None:
             await _send(Reply(status=413, body=b"{}"), scope, receive, send)
@@ -43,6 +43,15 @@ class Edge:
             base=self._base_url or f"{scope['scheme']}://{headers.get('host', 'localhost')}",
         )
         await _send(await self._answer(call), scope, receive, send)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Headers by name; the values of one that is repeated are joined, as lists are."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 async def _body(receive: Receive) -> bytes | None:

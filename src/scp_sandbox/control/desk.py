@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -27,7 +27,14 @@ _USER = "/sandbox/users/(?P<email>[^/]+)"
 class ControlDesk:
     """Answers everything under `/sandbox/`."""
 
-    def __init__(self, *, world: World, machinery: Machinery, post: PostOffice) -> None:
+    def __init__(
+        self,
+        *,
+        world: World,
+        machinery: Machinery,
+        post: PostOffice,
+        more: Sequence[tuple[str, str, Room]] = (),
+    ) -> None:
         self._world = world
         self._post = post
         self._mail = MailControl(world, post)
@@ -39,6 +46,7 @@ class ControlDesk:
                 *self._of_users(),
                 *self._of_contacts(),
                 *self._of_files(),
+                *more,
             )
         ]
 

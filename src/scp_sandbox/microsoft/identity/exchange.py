@@ -104,21 +104,18 @@ class Exchange:
         nonce: str | None,
         grant: tuple[str, ...] | None = None,
     ) -> dict[str, Any]:
-        client, personal = self._office.client.id, account.personal
-        lifetime = self._office.mint.lifetime
+        client, personal, mint = self._office.client.id, account.personal, self._office.mint
         body: dict[str, Any] = {
             "token_type": "Bearer",
             "scope": scopes.echoed(granted),
-            "expires_in": lifetime,
-            "ext_expires_in": lifetime,
-            "access_token": self._office.mint.access(
-                account.oid, client, granted, personal=personal
-            ),
+            "expires_in": mint.lifetime,
+            "ext_expires_in": mint.lifetime,
+            "access_token": mint.access(account.oid, client, granted, personal=personal),
         }
         self.counts["access_tokens"] += 1
         kept = grant or granted
         if scopes.OFFLINE in kept:
-            refresh = self._office.mint.refresh(account.oid, client, kept, personal=personal)
+            refresh = mint.refresh(account.oid, client, kept, personal=personal)
             body["refresh_token"] = refresh
             self.counts["refresh_tokens"] += 1
         if scopes.OPENID in granted:

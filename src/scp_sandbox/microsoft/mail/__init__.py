@@ -1,0 +1,1 @@
+"""Outlook mail (providers.md section 7)."""

@@ -1,0 +1,1 @@
+"""Where Graph calls come in: faults, auth, throttling, batches."""
