@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from scp_server.domain.errors import StreamConfigError
+from scp_server.domain.errors import RequestRefused, StreamConfigError
 from scp_server.providers.foreign import items, text, thing
 from scp_server.providers.microsoft.shapes_calendar import begin_of, body_text, end_of
 from scp_server.providers.moments import utc
@@ -76,6 +76,8 @@ class Span:
         """The window on the day of `now` (epoch seconds), as RFC 3339.
 
         A side that is given is not moved; the other one is brought so near that Graph accepts it.
+
+        Raises: RequestRefused when today is too far from `time_min` for that.
         """
         today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         low = self.low or today - self.days_back * _DAY
@@ -83,6 +85,11 @@ class Span:
         if self.low is None:
             low = max(min(low, high - _DAY), high - MOST_DAYS * _DAY)
         elif self.high is None:
+            if today - low >= MOST_DAYS * _DAY:
+                raise RequestRefused(
+                    f"Microsoft shows at most {MOST_DAYS} days of a calendar at once, and "
+                    "filters.time_min is longer ago than that: give a filters.time_max as well."
+                )
             high = min(max(high, low + _DAY), low + MOST_DAYS * _DAY)
         return utc(low), utc(high)
 

@@ -56,7 +56,7 @@ class DeltaPage:
 
 def is_removed(body: Mapping[str, Any]) -> bool:
     """Whether an entry says that an item is no longer in this collection."""
-    return "@removed" in body
+    return body.get("@removed") is not None
 
 
 def read_page(key: str, body: Mapping[str, Any], what: str) -> DeltaPage:

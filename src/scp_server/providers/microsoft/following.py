@@ -84,6 +84,10 @@ class Collections(Protocol):
         ...
 
 
+Told = tuple[tuple[Change, ...], tuple[Skipped, ...], Newest]
+"""Changes, what was set aside, and the newest item after them."""
+
+
 class Walk(msgspec.Struct, frozen=True, kw_only=True):
     """How far one folder is followed."""
 
@@ -132,6 +136,8 @@ class FolderFollowing:
         self._trail = Trail()
         self._look: _Look | None = None
         self._went_to: Position | None = None
+        self.looked_at: float | None = None
+        """When the last look was, by the provider's clock."""
 
     # -- the beginning ---------------------------------------------------------------------------
 
@@ -194,6 +200,7 @@ class FolderFollowing:
         replies = yield tuple(self._ask(walk) for walk in asked)
         look = _Look(newest=place.newest, after=place, touched={})
         read_on: dict[str, Walk | None] = {}
+        self.looked_at = replies[0].at if replies else None
         for one, reply in zip(asked, replies, strict=True):
             read_on[one.folder] = self._read(look, one, reply)
         walks = (read_on.get(one.folder, one) for one in place.walks)
@@ -238,6 +245,18 @@ class FolderFollowing:
         return Walk(folder=walk.folder, link=page.onwards, open=page.next is not None, home=home)
 
     # -- telling ---------------------------------------------------------------------------------
+
+    def look_at(self, items: Sequence[str], newest: Newest) -> Reading[Told]:
+        """Tell of these items as they are now, whatever any round says; those gone are left out."""
+        place = FollowPlace(newest=newest)
+        look = _Look(newest=newest, after=place, touched=dict.fromkeys(items))
+        changes: list[Change] = []
+        skipped: list[Skipped] = []
+        for start in range(0, len(items), GROUP):
+            told, aside = yield from self._tell(look, items[start : start + GROUP])
+            changes += told
+            skipped += aside
+        return tuple(changes), tuple(skipped), look.after.newest
 
     def _tell(
         self, look: _Look, group: Sequence[str]

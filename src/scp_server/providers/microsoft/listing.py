@@ -4,14 +4,14 @@ A round holds each item of a collection once in its latest state. Paging a listi
 Graph's other listings do, loses an item whenever one before it is deleted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from scp_server.domain.changes import Change, Step
 from scp_server.domain.streams import Position
-from scp_server.ports.connector import Ask, Reading
+from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.providers.microsoft.delta import DeltaPage, ask_at, is_removed, note, read_page
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
@@ -34,7 +34,7 @@ class Listed(Protocol):
         """The start of a collection's delta query, with all that a change needs."""
         ...
 
-    def complete(self, bodies: dict[str, dict[str, Any]]) -> Reading[dict[str, dict[str, Any]]]:
+    def complete(self, bodies: Mapping[str, dict[str, Any]]) -> Reading[dict[str, Reply]]:
         """These entries of a page as whole items; those that are none are left out."""
         ...
 
@@ -78,7 +78,7 @@ class DeltaListing:
         group = rest[: self._group]
         entries = {i: page.bodies[i] for i in group if not is_removed(page.bodies[i])}
         whole = yield from self._listed.complete(entries)
-        shaped = self._unreadable.shaped(whole, lambda _, body: self._listed.created(body))
+        shaped = self._unreadable.replies(whole, lambda _, body: self._listed.created(body))
         onwards = self._onwards(place, page, rest)
         self._went_on_at = None if onwards is None else written(onwards)
         changes = tuple(change for change in shaped.found.values() if change is not None)
