@@ -191,14 +191,20 @@ class ProviderError(ScpError):
 
 
 class ProviderRateLimited(ProviderError):
-    """It asked us to slow down. `retry_after` in seconds, None when it did not say."""
+    """It asked us to slow down. `retry_after` in seconds, None when it did not say.
+
+    `at_once`: the calls were not too many in all, but too many at the same time.
+    """
 
     code = ErrorCode.PROVIDER_RATE_LIMITED
     remedy = Remedy.WAIT
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, at_once: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.at_once = at_once
 
 
 class ProviderUnavailable(ProviderError):

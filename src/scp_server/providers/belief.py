@@ -100,6 +100,12 @@ class Belief:
             return self
         return replace(self, known=known, doubt=doubt)
 
+    def held(self, until: float) -> "Belief":
+        """While the account holds still nothing more is tried."""
+        if self.doubt is None or self.doubt.rises_at >= until:
+            return self
+        return replace(self, doubt=replace(self.doubt, rises_at=until))
+
     def settled(self, now: float) -> bool:
         """Whether nothing is believed but what is published."""
         return self.changes_at(now) is None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from scp_server.providers.belief import Belief
+from scp_server.providers.crowd import Crowd
 from scp_server.providers.tariff import Allowance
 
 SLACK: Final = 0.25
@@ -69,6 +70,7 @@ class Budget:
 
     allowance: Allowance
     belief: Belief
+    crowd: Crowd
     spent: tuple[Entry, ...] = ()
     granted: tuple[Entry, ...] = ()
     flying: Usage = Usage()
@@ -100,13 +102,15 @@ class Budget:
         """Whether nothing would be lost by forgetting it."""
         rest = forgotten(self, now)
         quiet = now >= max(self.hold_until, self.told_until) and self.belief.settled(now)
+        quiet = quiet and self.crowd.limit(now) == self.allowance.calls_in_flight
         return quiet and not (rest.spent or rest.granted or rest.flying_calls)
 
 
 def opened(allowance: Allowance) -> Budget:
     """A budget of which nothing is spent."""
     belief = Belief(published=allowance.units, window=allowance.window)
-    return Budget(allowance=allowance, belief=belief)
+    crowd = Crowd(allowed=allowance.calls_in_flight, window=allowance.window)
+    return Budget(allowance=allowance, belief=belief, crowd=crowd)
 
 
 def taken(budget: Budget, wanted: Wanted, now: float) -> Budget:
@@ -139,24 +143,31 @@ def granted(budget: Budget, units: int, now: float) -> Budget:
     return replace(budget, granted=log, belief=belief, refusals=0)
 
 
-def refused(budget: Budget, retry_after: float | None, now: float, *, jitter: float) -> Budget:
+def refused(
+    budget: Budget,
+    retry_after: float | None,
+    now: float,
+    *,
+    jitter: float,
+    at_once: bool = False,
+) -> Budget:
     """The provider said that it was too much: all of it holds still, and less is believed.
 
     `retry_after` in seconds, None when it did not say; then each refusal in a row holds twice as
     long as the one before. `jitter` in [0, 1) spreads accounts that were refused together.
+    `at_once`: the calls in flight were too many, not the units.
     """
     own = min(FIRST_HOLD * 2.0 ** min(budget.refusals, 10), MAX_HOLD) * (1 + jitter) / 2
     until = max(budget.hold_until, now + (own if retry_after is None else retry_after))
-    log = _current(budget.granted, now)
-    belief = budget.belief
-    if not budget.refusals and now >= budget.hold_until - INSTANT:
+    held = replace(budget, hold_until=until, refusals=budget.refusals + 1)
+    if budget.refusals or now < budget.hold_until - INSTANT:
         # What was under way when it was refused first tells nothing new.
-        belief = belief.refused(sum(e.units for e in log), now, until)
-    elif belief.doubt is not None and belief.doubt.rises_at < until:
-        belief = replace(belief, doubt=replace(belief.doubt, rises_at=until))
-    return replace(
-        budget, granted=log, belief=belief, hold_until=until, refusals=budget.refusals + 1
-    )
+        return replace(held, belief=budget.belief.held(until))
+    if at_once:
+        return replace(held, crowd=budget.crowd.refused(now))
+    log = _current(budget.granted, now)
+    belief = budget.belief.refused(sum(e.units for e in log), now, until)
+    return replace(held, granted=log, belief=belief)
 
 
 def forgotten(budget: Budget, now: float) -> Budget:

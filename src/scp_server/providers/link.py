@@ -293,8 +293,13 @@ class HttpLink:
             # Once for a batch, however many of its parts were refused.
             worst = max(limited, key=lambda e: e.retry_after or 0.0)
             said = None if worst.retry_after is None else backoff.delay(worst, 1, 0.0)
-            jitter = self._line.chance.uniform()
-            self._line.governor.refused(self._account, ask.method, said, jitter=jitter)
+            self._line.governor.refused(
+                self._account,
+                ask.method,
+                said,
+                jitter=self._line.chance.uniform(),
+                at_once=all(e.at_once for e in limited),
+            )
 
     async def _pause(self, failure: ProviderError, fruitless: int) -> None:
         if isinstance(failure, ProviderRateLimited):

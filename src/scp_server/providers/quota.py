@@ -145,15 +145,22 @@ class Governor:
             desk.wake()
 
     def refused(
-        self, account: str, method: str, retry_after: float | None, *, jitter: float
+        self,
+        account: str,
+        method: str,
+        retry_after: float | None,
+        *,
+        jitter: float,
+        at_once: bool = False,
     ) -> None:
         """The provider said that it was too much: hold the budget still, and believe less.
 
         `retry_after` in seconds, None when it did not say. `jitter` in [0, 1) spreads accounts
         that were refused together, because it was the project's quota that was used up.
+        `at_once`: not the units were too many, but the calls in flight.
         """
         desk, now = self._desk(account, self._tariff.service(method)), self._clock.monotonic()
-        desk.budget = budgets.refused(desk.budget, retry_after, now, jitter=jitter)
+        desk.budget = budgets.refused(desk.budget, retry_after, now, jitter=jitter, at_once=at_once)
         self._tell_if_short(desk, now)
 
     def granted(self, account: str, method: str) -> None:

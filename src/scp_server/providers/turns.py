@@ -85,12 +85,20 @@ class _Books:
 
     def _possible(self, wanted: Wanted) -> Wanted:
         """Those of the calls that an untouched budget would let go at once; at least one."""
-        return replace(wanted, prices=wanted.prices[: self._fits(wanted, Usage())])
+        most = self._fits(wanted, Usage())
+        if self._at_once < self.budget.allowance.calls_in_flight:
+            # A larger batch goes alone, until the provider has refused one for its size.
+            most = min(most, self._at_once)
+        return replace(wanted, prices=wanted.prices[:most])
+
+    @property
+    def _at_once(self) -> int:
+        return self.budget.crowd.limit(self.now)
 
     def _crowded(self, wanted: Wanted) -> bool:
         # A batch of more calls than may be in flight goes when none is.
-        flying, most = self.budget.flying_calls, self.budget.allowance.calls_in_flight
-        return flying > 0 and flying + len(wanted.prices) > most
+        flying = self.budget.flying_calls
+        return flying > 0 and flying + len(wanted.prices) > self._at_once
 
     def _fits(self, wanted: Wanted, used: Usage) -> int:
         """How many of the calls fit beside what is used."""

@@ -60,6 +60,8 @@ _SLOW: Final = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 _PLACES: Final = frozenset({"pageToken", "syncToken"})
 _RETRY_AT: Final = re.compile(r"Retry after (\S+)", re.IGNORECASE)
 """Gmail's own form of Retry-After: "User-rate limit exceeded.  Retry after 2026-...Z"."""
+_AT_ONCE: Final = re.compile("concurrent", re.IGNORECASE)
+"""Gmail has no reason of its own for it: "Too many concurrent requests for user."."""
 _REASON: Final = re.compile(r"[A-Za-z_]{1,64}\Z")
 
 FOLLOWING: Final = frozenset({"gmail.history.list", "drive.changes.list"})
@@ -85,6 +87,7 @@ def google_refusal(ask: Ask, answer: Answer, now: float) -> ProviderError:
         return ProviderRateLimited(
             f"Google asked to slow down ({shown} to {ask.method}).",
             retry_after=slow if wait is None else wait,
+            at_once=_AT_ONCE.search(text((envelope or {}).get("message")) or "") is not None,
         )
     return kind(
         _MENDS.get(kind, "Google refused {method} ({shown}).").format(
