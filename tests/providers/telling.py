@@ -58,13 +58,17 @@ class PretendMailbox:
         self.history_id = 100
         self.matching: set[str] | None = None
         """What the search finds; None: everything."""
+        self.threads: dict[str, str] = {}
+        """Message id to thread id; a message not named here is a thread of its own."""
 
     def ids(self) -> list[str]:
         """Newest first."""
         return list(reversed(self.labels))
 
-    def add(self, identity: str, *labels: str) -> None:
+    def add(self, identity: str, *labels: str, thread: str | None = None) -> None:
         self.labels[identity] = set(labels or ("INBOX",))
+        if thread is not None:
+            self.threads[identity] = thread
         self._record("messagesAdded", identity)
 
     def relabel(self, identity: str, *, add: str | None = None, remove: str | None = None) -> None:
@@ -87,8 +91,10 @@ class PretendMailbox:
         match ask.method:
             case "gmail.getProfile":
                 return {"historyId": str(self.history_id)}
-            case "gmail.messages.list":
+            case "gmail.messages.list" | "gmail.threads.list":
                 return self._listing(ask)
+            case "gmail.threads.get":
+                return self.thread(ask.path.rpartition("/")[2])
             case "gmail.messages.get":
                 return self.message(ask.path.rpartition("/")[2])
             case _:
@@ -100,12 +106,26 @@ class PretendMailbox:
             return None
         return {
             "id": identity,
-            "threadId": "t",
+            "threadId": self.thread_of(identity),
             "labelIds": sorted(self.labels[identity]),
             "historyId": str(self.versions[identity]),
             "internalDate": "1777485134000",
             "payload": {"headers": [{"name": "Message-ID", "value": f"<{identity}@mail.example>"}]},
         }
+
+    def thread_of(self, identity: str) -> str:
+        """The thread a message is in, or was."""
+        return self.threads.get(identity, f"t-{identity}")
+
+    def thread(self, identity: str) -> Json | None:
+        """As threads.get has it."""
+        messages = [
+            m for i in self.labels if self.thread_of(i) == identity and (m := self.message(i))
+        ]
+        if not messages:
+            return None
+        newest = max(int(message["historyId"]) for message in messages)
+        return {"id": identity, "historyId": str(newest), "messages": messages}
 
     def _listing(self, ask: Ask) -> Json:
         wanted = {value for key, value in ask.params if key == "labelIds"}
@@ -116,16 +136,20 @@ class PretendMailbox:
             for i in self.ids()
             if wanted <= self.labels[i] and not hidden & self.labels[i] and self._found(i, query)
         ]
+        key = ask.method.split(".")[1]
+        if key == "threads":
+            found = list(dict.fromkeys(self.thread_of(i) for i in found))
         start = int(param(ask, "pageToken") or 0)
         page = found[start : start + self.page]
-        body: Json = {"messages": [{"id": i} for i in page]} if page else {"resultSizeEstimate": 0}
+        body: Json = {key: [{"id": i} for i in page]} if page else {"resultSizeEstimate": 0}
         if start + self.page < len(found):
             body["nextPageToken"] = str(start + self.page)
         return body
 
     def _found(self, identity: str, query: str) -> bool:
         narrow, _, _ = query.partition(" (")
-        if narrow.startswith("rfc822msgid:") and narrow != f"rfc822msgid:{identity}@mail.example":
+        named = [word.strip("{}") for word in narrow.split() if "rfc822msgid:" in word]
+        if named and f"rfc822msgid:{identity}@mail.example" not in named:
             return False
         return self.matching is None or identity in self.matching
 
@@ -143,7 +167,7 @@ class PretendMailbox:
     def _record(self, kind: str, identity: str, label: str | None = None) -> None:
         self.history_id += 10
         self.versions[identity] = self.history_id
-        message: Json = {"id": identity}
+        message: Json = {"id": identity, "threadId": self.thread_of(identity)}
         if kind != "messagesDeleted":
             message["labelIds"] = sorted(self.labels[identity])
         entry = {"message": message, **({"labelIds": [label]} if label else {})}
