@@ -17,7 +17,20 @@ from scp_server.providers.google.files import DriveFiles
 from scp_server.providers.google.gmail import GmailMessages
 from scp_server.providers.google.gmail_threads import GmailThreads
 from scp_server.providers.link import HttpLink, Line
-from scp_wire.filters import ContactFilters, EventFilters, FileFilters, MailFilters
+from scp_server.providers.microsoft.calendar import OutlookEvents
+from scp_server.providers.microsoft.calendar_filters import check_events as check_outlook_events
+from scp_server.providers.microsoft.contacts import OutlookContacts
+from scp_server.providers.microsoft.drive import OneDriveFiles, check_files
+from scp_server.providers.microsoft.mail import OutlookMessages
+from scp_server.providers.microsoft.mail_filters import check_mail
+from scp_server.providers.microsoft.scopes import BROADER, READING
+from scp_wire.filters import (
+    ContactFilters,
+    EventFilters,
+    FileFilters,
+    MailFilters,
+    OutlookMailFilters,
+)
 from scp_wire.stream_types import PROVIDERS_OF, Provider, StreamType
 
 _GOOGLE_SCOPES: Final = "https://www.googleapis.com/auth/"
@@ -43,10 +56,7 @@ _BROADER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             f"{_GOOGLE_SCOPES}drive.readonly",
             f"{_GOOGLE_SCOPES}drive",
         ),
-        "Mail.Read": ("Mail.ReadWrite",),
-        "Calendars.Read": ("Calendars.ReadWrite",),
-        "Contacts.Read": ("Contacts.ReadWrite",),
-        "Files.Read": ("Files.Read.All", "Files.ReadWrite", "Files.ReadWrite.All"),
+        **BROADER,
     }
 )
 """Scopes that allow what a smaller one allows; an imported grant may have them instead."""
@@ -83,11 +93,35 @@ def _google_files(config: StreamConfig) -> Connector:
     return DriveFiles(_files(config), max_results=config.max_results)
 
 
+def _outlook_messages(config: StreamConfig) -> Connector:
+    return OutlookMessages(_outlook_mail(config), max_results=config.max_results)
+
+
+def _outlook_events(config: StreamConfig) -> Connector:
+    return OutlookEvents(_events(config), max_results=config.max_results)
+
+
+def _outlook_contacts(config: StreamConfig) -> Connector:
+    return OutlookContacts(_contacts(config), max_results=config.max_results)
+
+
+def _onedrive_files(config: StreamConfig) -> Connector:
+    return OneDriveFiles(_files(config), max_results=config.max_results)
+
+
 def _mail(config: StreamConfig) -> MailFilters:
     if not isinstance(config.filters, MailFilters):
         raise StreamConfigError(
             f"{config.stream_type} takes query, label_ids and include_spam_trash as filters.",
             field="filters",
+        )
+    return config.filters
+
+
+def _outlook_mail(config: StreamConfig) -> OutlookMailFilters:
+    if not isinstance(config.filters, OutlookMailFilters):
+        raise StreamConfigError(
+            f"{config.stream_type} takes filter and search as filters.", field="filters"
         )
     return config.filters
 
@@ -132,6 +166,18 @@ def _check_files(config: StreamConfig) -> None:
     _files(config)
 
 
+def _check_outlook_mail(config: StreamConfig) -> None:
+    check_mail(_outlook_mail(config), real_time=config.real_time)
+
+
+def _check_outlook_events(config: StreamConfig) -> None:
+    check_outlook_events(_events(config))
+
+
+def _check_onedrive_files(config: StreamConfig) -> None:
+    check_files(_files(config))
+
+
 READERS: Final[Mapping[tuple[Provider, StreamType], Reader]] = MappingProxyType(
     {
         (Provider.GOOGLE, StreamType.GMAIL_MESSAGES): Reader(
@@ -163,6 +209,26 @@ READERS: Final[Mapping[tuple[Provider, StreamType], Reader]] = MappingProxyType(
                     _GOOGLE_SCOPES + "calendar.calendarlist.readonly",
                 }
             ),
+        ),
+        (Provider.MICROSOFT, StreamType.OUTLOOK_MESSAGES): Reader(
+            connector=_outlook_messages,
+            check=_check_outlook_mail,
+            scopes=frozenset({READING[StreamType.OUTLOOK_MESSAGES]}),
+        ),
+        (Provider.MICROSOFT, StreamType.OUTLOOK_EVENTS): Reader(
+            connector=_outlook_events,
+            check=_check_outlook_events,
+            scopes=frozenset({READING[StreamType.OUTLOOK_EVENTS]}),
+        ),
+        (Provider.MICROSOFT, StreamType.CONTACTS): Reader(
+            connector=_outlook_contacts,
+            check=_check_contacts,
+            scopes=frozenset({READING[StreamType.CONTACTS]}),
+        ),
+        (Provider.MICROSOFT, StreamType.FILES): Reader(
+            connector=_onedrive_files,
+            check=_check_onedrive_files,
+            scopes=frozenset({READING[StreamType.FILES]}),
         ),
     }
 )

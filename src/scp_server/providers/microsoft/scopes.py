@@ -1,13 +1,13 @@
-"""The delegated permissions that are asked for at Microsoft (providers.md 11): data only."""
+"""The delegated permissions that reading asks for at Microsoft (providers.md 11): data only.
+
+What sign-in itself needs is the authority's (oauth).
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from scp_wire.stream_types import StreamType
-
-SIGN_IN: Final = ("openid", "profile", "email", "offline_access", "User.Read")
-"""Asked for in every consent: who it is, and a refresh token."""
 
 READING: Final[Mapping[StreamType, str]] = MappingProxyType(
     {
