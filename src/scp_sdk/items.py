@@ -66,19 +66,25 @@ class Hole(Exception):
 
 
 class Recent:
-    """The newest `size` keys that were added; older ones are forgotten."""
+    """The last change of each of the `size` items that changed last; older ones are forgotten.
+
+    Only the last change of an item, not all of them: what comes again after a lost place comes in
+    order, so applying an old change once more is mended by the newer ones that follow. To drop
+    those because they were seen before would leave the old one standing.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._keys: dict[str, None] = {}
+        self._last: dict[str, str] = {}
 
-    def add(self, key: str) -> bool:
-        """Remember a key. False when it is known already."""
-        if key in self._keys:
+    def add(self, identity: str, change_id: str) -> bool:
+        """Remember an item's change. False when it is the one that came last."""
+        if self._last.pop(identity, None) == change_id:
+            self._last[identity] = change_id
             return False
-        self._keys[key] = None
-        if len(self._keys) > self._size:
-            del self._keys[next(iter(self._keys))]
+        self._last[identity] = change_id
+        if len(self._last) > self._size:
+            del self._last[next(iter(self._last))]
         return True
 
 
@@ -158,7 +164,11 @@ class Tale:
         if self._holdings is not None:
             for data in brought:
                 self._holdings.take(_id(data), data.data_type, data.change)
-        new = [(data, data is brought[-1]) for data in brought if self._recent.add(data.change_id)]
+        new = [
+            (data, data is brought[-1])
+            for data in brought
+            if self._recent.add(_id(data), data.change_id)
+        ]
         return [_item(data, event, event.cursor if last else None) for data, last in new]
 
     def _conclude(self, event: Event) -> None:

@@ -100,10 +100,23 @@ def test_a_changed_item_comes_again_and_an_unchanged_one_does_not() -> None:
     assert [len(items) for items in got] == [1, 0, 1]
 
 
-def test_only_the_newest_changes_are_remembered() -> None:
+def test_only_the_items_that_changed_last_are_remembered() -> None:
     recent = Recent(2)
-    assert [recent.add(key) for key in "abab"] == [True, True, False, False]
-    assert [recent.add(key) for key in "ca"] == [True, True]
+    assert [recent.add(key, "1") for key in "abab"] == [True, True, False, False]
+    assert [recent.add(key, "1") for key in "cba"] == [True, False, True]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=12), st.integers(0))
+def test_a_consumer_ends_with_the_last_change_of_each_item_whatever_is_repeated(
+    changes: list[tuple[str, int]], back: int
+) -> None:
+    """A replay begins anywhere and goes on in order, as after a lost place."""
+    recent, held = Recent(100), dict[str, int]()
+    start = back % (len(changes) + 1)
+    for identity, version in changes + changes[start:]:
+        if recent.add(identity, str(version)):
+            held[identity] = version
+    assert held == dict(changes)
 
 
 @pytest.mark.parametrize("data", [{"items": 3}, {"items": [{}]}, {}])

@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 
-from scp_sdk import AsyncItemStream, StreamItem
+from scp_sdk import AsyncItemStream, Event, StreamItem
 
 
 @dataclass(slots=True, eq=False)
@@ -14,8 +14,14 @@ class Mirror:
 
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     changes: int = 0
-    repeats: set[tuple[str, str]] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+    """What was said beside the items, in short."""
     _more: anyio.Event = field(default_factory=anyio.Event)
+
+    def hear(self, event: Event) -> None:
+        """Note an event that is not an item; give it to the stream as `on_event`."""
+        what = event.data.get("code") or event.data.get("reason") or ""
+        self.told.append(f"{event.event_type} {what} {event.data.get('details', '')}".strip())
 
     def take(self, item: StreamItem) -> None:
         """Apply one change."""

@@ -120,6 +120,7 @@ async def test_a_consumer_ends_with_the_world_as_it_is_whatever_happened(
                 stream_type=kind.stream_type,
                 real_time=True,
                 rate_limit_per_minute=600,
+                on_event=mirror.hear,
             )
             tasks.start_soon(mirror.follow, stream)
             for _ in range(ROUNDS):
@@ -162,4 +163,4 @@ async def settled(there: Scene, kind: Kind, mirror: Mirror, seed: int) -> None:
     held = {key: kind.held(payload) for key, payload in mirror.held.items()}
     missing, extra = world.keys() - held.keys(), held.keys() - world.keys()
     stale = {key for key in world.keys() & held.keys() if world[key] != held[key]}
-    assert not waiting.cancelled_caught, f"seed {seed}: {missing=} {extra=} {stale=}"
+    assert not waiting.cancelled_caught, f"seed {seed}: {missing=} {extra=} {stale=} {mirror.told=}"
