@@ -195,7 +195,7 @@ async def test_a_server_that_is_restarted_in_mid_stream_loses_nothing(
         # Four batches a minute: 100 items, then the stream waits, until its pace begins anew.
         await server.start_stream(session, max_results=180, batch_size=25, rate_limit_per_minute=4)
         await client.until(lambda _: len(updates(client.events)) == 60)
-        server.child.stop()
+        assert server.child.stop() == 0
         draining = await client.event("server_draining")
         server.start_again()
         await client.event("stream_completed")

@@ -105,6 +105,25 @@ async def test_a_client_that_posts_and_does_not_poll_is_cut_off(
     assert_quiet(server)
 
 
+async def test_a_client_that_is_never_let_in_has_to_go(server: Server, session: str) -> None:
+    async with raw_websocket(server.url) as raw, raw_polling(server.url) as poller:
+        # Pongs to two pings: nearly a minute, for who waits for the pings.
+        for _ in range(2):
+            await raw.send("3")
+            await poller.post("3")
+        assert await raw.receive() == "1"
+        assert await poller.poll() == ["1"]
+        with pytest.raises(Closed):
+            await raw.receive()
+        with pytest.raises(Closed):
+            await poller.poll()
+    async with raw_websocket(server.url, session) as raw:
+        for _ in range(5):
+            await raw.send("3")
+        assert (await raw.subscribe("gmail_messages"))["success"] is True
+    assert_quiet(server)
+
+
 async def left_at_once(server: Server, session: str, *, politely: bool) -> None:
     """Connect, and be gone before the answer, or right after it."""
     async with handshaken(server.url) as stream:

@@ -33,6 +33,9 @@ FEW_QUEUED: Final = 4
 PARTING_SECONDS: Final = 3.0
 """Who does not read for so long what waits, though it sends or is to leave, is cut off."""
 
+PONGS_UNKNOWN: Final = 2
+"""Who has answered so many pings, 25 s apart, and is not let in must go: nobody knows who it is."""
+
 _LOG: Final = structlog.get_logger("scp.delivery")
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -48,6 +51,8 @@ class Line:
     """Fires when the client's queue got shorter."""
     gone: anyio.Event = field(default_factory=anyio.Event)
     """Set when the transport has ended."""
+    pongs: int = 0
+    """How many pings it has answered."""
     on_proven: Callable[[EventRef], None] | None = None
     """Told every place that a pong proves."""
     abort: Callable[[], None] | None = None
@@ -215,15 +220,22 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # the library 
 
         async def receiving(packet: eio_packet.Packet) -> None:
             if packet.packet_type == eio_packet.PONG:
-                ref = line.proof.ponged()
-                if ref is not None and line.on_proven is not None:
-                    line.on_proven(ref)
+                self._ponged(line)
             await receive(packet)
             if packet.packet_type == eio_packet.CLOSE:
                 # Whoever still waits for packets of this client need not.
                 socket.queue.put_nowait(None)
 
         socket.receive = receiving
+
+    def _ponged(self, line: Line) -> None:
+        ref = line.proof.ponged()
+        if ref is not None and line.on_proven is not None:
+            line.on_proven(ref)
+        line.pongs += 1
+        unknown = self.manager.sid_from_eio_sid(line.eio_sid, packets.MAIN) is None
+        if unknown and line.pongs >= PONGS_UNKNOWN:
+            line.socket.queue.put_nowait(eio_packet.Packet(eio_packet.CLOSE))
 
     def _watch_transports(self, line: Line) -> None:
         socket = line.socket
