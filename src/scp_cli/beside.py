@@ -3,16 +3,18 @@
 import socket
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 import msgspec
 from anyio.abc import TaskGroup
 
 from scp_cli.listening import open_sockets, port_of
-from scp_sandbox import SandboxSettings, google_endpoints, serve
-from scp_server.config.settings import GoogleSettings, Settings
+from scp_sandbox import SandboxSettings, google_endpoints, microsoft_endpoints, serve
+from scp_server.config.settings import GoogleSettings, MicrosoftSettings, Settings
 from scp_server.domain.secrets import Secret
+
+R = TypeVar("R", GoogleSettings, MicrosoftSettings)
 
 PLENTY: Final = 10_000_000
 """Quota units a minute against a sandbox that refuses nothing."""
@@ -29,7 +31,7 @@ class Beside:
     def start(self, tasks: TaskGroup) -> None:
         """Run it until the tasks are cancelled."""
         port = port_of(self.sockets)
-        click.echo(f"The sandbox plays Google at {self.sandbox.base_url}")
+        click.echo(f"The sandbox plays Google and Microsoft at {self.sandbox.base_url}")
         tasks.start_soon(
             partial(serve, self.sandbox, host="localhost", port=port, sockets=self.sockets)
         )
@@ -46,14 +48,17 @@ def beside(settings: Settings) -> Beside:
         quotas=settings.sandbox_quotas,
         base_url=base,
     )
-    google = _google(settings.google, google_endpoints(base))
+    google = _led(settings.google, google_endpoints(base))
     if settings.sandbox_quotas == "generous":
         google = msgspec.structs.replace(google, quota_units_per_minute=PLENTY)
-    led = msgspec.structs.replace(settings, google=google)
+    tenant = settings.microsoft.tenant
+    microsoft = _led(settings.microsoft, microsoft_endpoints(base, tenant))
+    led = msgspec.structs.replace(settings, google=google, microsoft=microsoft)
     return Beside(sandbox=sandbox, sockets=sockets, settings=led)
 
 
-def _google(google: GoogleSettings, at: dict[str, str]) -> GoogleSettings:
-    known = {name: at[name] for name in at if name in GoogleSettings.__struct_fields__}
-    led = msgspec.structs.replace(google, **known)
+def _led(registration: R, at: dict[str, str]) -> R:
+    """The settings of one provider with the sandbox's addresses in place of its own."""
+    known = {name: at[name] for name in at if name in registration.__struct_fields__}
+    led = msgspec.structs.replace(registration, **known)
     return msgspec.structs.replace(led, client_secret=Secret(at["client_secret"]))

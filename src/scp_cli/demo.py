@@ -64,7 +64,9 @@ def demo(messages: int, seed: int) -> None:
             f"--token-lifetime={TOKEN_SECONDS}",
         ]
         plain = {k: v for k, v in os.environ.items() if not k.startswith("SCP_")}
-        with child(["sandbox", *sandbox_options], plain, until="CLIENT_SECRET") as google:
+        with child(
+            ["sandbox", *sandbox_options], plain, until="MICROSOFT__CLIENT_SECRET"
+        ) as google:
             console.print(f"sandbox  plays Google at {google.url}")
             settings = _settings(folder) | google.told
             with child(["serve"], plain | settings, until="listens on") as server:

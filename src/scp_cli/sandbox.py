@@ -8,7 +8,7 @@ import click
 
 from scp_cli.listening import open_sockets, port_of
 from scp_cli.stirring import MOST_PER_MINUTE, stir
-from scp_sandbox import SandboxSettings, google_endpoints, serve
+from scp_sandbox import SandboxSettings, google_endpoints, microsoft_endpoints, serve
 
 
 @click.command()
@@ -50,7 +50,7 @@ def sandbox(  # noqa: PLR0913 - one for each option
     quotas: str,
     token_lifetime: int,
 ) -> None:
-    """Play Google on a loopback port until told to stop.
+    """Play Google and Microsoft on a loopback port until told to stop.
 
     Prints the settings that point a server to it. What one may order of it while it runs (mail
     that arrives, faults, quotas, the clock) is under /sandbox/ of the same port.
@@ -67,9 +67,13 @@ def sandbox(  # noqa: PLR0913 - one for each option
         token_lifetime=token_lifetime,
         base_url=base,
     )
-    click.echo(f"The sandbox plays Google at {base}")
-    for name, value in google_endpoints(base).items():
-        click.echo(f"SCP_GOOGLE__{name.upper()}={value}")
+    click.echo(f"The sandbox plays Google and Microsoft at {base}")
+    for provider, at in (
+        ("GOOGLE", google_endpoints(base)),
+        ("MICROSOFT", microsoft_endpoints(base)),
+    ):
+        for name, value in at.items():
+            click.echo(f"SCP_{provider}__{name.upper()}={value}")
     anyio.run(partial(_run, settings, sockets, base, bustle_per_minute))
 
 

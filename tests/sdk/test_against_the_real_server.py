@@ -188,8 +188,18 @@ def test_a_running_stream_is_named_by_the_refusal_and_can_be_joined(calm: World)
 async def test_the_walk_of_the_consent_pages_names_its_people(calm: World) -> None:
     with pytest.raises(NoSandbox, match="knows these people"):
         await consent_in_sandbox(calm.url, user="nobody@sandbox.example")
-    with pytest.raises(NoSandbox, match="no sandbox"):
-        await consent_in_sandbox(calm.url, provider="microsoft")
+    with pytest.raises(NoSandbox, match="outlook"):
+        await consent_in_sandbox(calm.url, provider="microsoft", user="nobody@sandbox.example")
+
+
+async def test_a_provider_that_is_not_set_up_has_no_sandbox(tmp_path: Path, sandbox: Child) -> None:
+    off = {"SCP_MICROSOFT__CLIENT_ID": "", "SCP_MICROSOFT__CLIENT_SECRET": ""}
+    server = start_server(tmp_path, sandbox, **off)
+    try:
+        with pytest.raises(NoSandbox, match="no sandbox"):
+            await consent_in_sandbox(server.url, provider="microsoft")
+    finally:
+        server.close()
 
 
 async def test_a_reader_outlives_a_killed_server_and_gets_each_message_once(

@@ -96,7 +96,7 @@ def _keep(source: IO[bytes], output: Path) -> None:
 def start_sandbox(folder: Path, *options: str) -> Child:
     """A sandbox in a process of its own."""
     return start(
-        ["sandbox", *options], {}, folder / "sandbox.log", until="SCP_GOOGLE__CLIENT_SECRET"
+        ["sandbox", *options], {}, folder / "sandbox.log", until="SCP_MICROSOFT__CLIENT_SECRET"
     )
 
 
