@@ -181,16 +181,18 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to `DELETE /api/session`.
-
-    `provider_revocation` is `requested`, `not_needed` (other sessions of the account remain),
-    `failed`, or `unavailable`: Microsoft has no such request. The tokens are gone here all the
-    same; users remove the app itself at myapps.microsoft.com (work or school) or
-    account.live.com/consent (personal).
-    """
+    """Answer to `DELETE /api/session`."""
 
     state: str
-    provider_revocation: str
+    provider_revocation: Annotated[
+        str,
+        msgspec.Meta(
+            description="`requested`, `not_needed` (other sessions of the account remain),"
+            " `failed`, or `unavailable`: Microsoft has no such request. The tokens are destroyed"
+            " all the same; users remove the app itself at myapps.microsoft.com (work or school)"
+            " or account.live.com/consent/Manage (personal)."
+        ),
+    ]
 
 
 class ProviderState(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from scp_server.ports.authority import Consented
 from scp_server.ports.clock import Clock
 from scp_server.providers.id_tokens import Claims, IdTokens, not_valid
 from scp_server.providers.microsoft.oauth_failures import CODE_REFUSED, failure
+from scp_server.providers.microsoft.scopes import BROADER, READING
 from scp_server.providers.microsoft.tenants import Tenancy, filled
 from scp_server.providers.oauth_transport import OAuthAnswer, OAuthTransport
 from scp_server.providers.token_answers import TokenAnswer, decoded, token_answer
@@ -31,19 +32,10 @@ _OPENID: Final = frozenset({"openid", "profile", "email"})
 _IDENTITY: Final = _OPENID | {"offline_access", "User.Read"}
 """`profile` brings the account's id, `offline_access` the refresh token."""
 
-# Mail.ReadBasic would do without bodies; shared calendars and drives are not read.
-MICROSOFT_SCOPES: Final[Mapping[StreamType, frozenset[str]]] = MappingProxyType(
-    {
-        StreamType.OUTLOOK_MESSAGES: frozenset({"Mail.Read"}),
-        StreamType.OUTLOOK_EVENTS: frozenset({"Calendars.Read"}),
-        StreamType.CONTACTS: frozenset({"Contacts.Read"}),
-        StreamType.FILES: frozenset({"Files.Read"}),
-    }
-)
 _GRAPH: Final = "https://graph.microsoft.com/"
 """Microsoft spells a scope with or without this, whichever way it was asked for."""
 _SPELLED: Final[Mapping[str, str]] = MappingProxyType(
-    {scope.lower(): scope for scope in _IDENTITY.union(*MICROSOFT_SCOPES.values())}
+    {scope.lower(): scope for scope in _IDENTITY.union(READING.values(), *BROADER.values())}
 )
 
 CAPABILITIES: Final = {"xms_cc": {"values": ["cp1"]}}
@@ -116,7 +108,7 @@ class MicrosoftAuthority:
 
     def scopes(self, stream_types: tuple[StreamType, ...]) -> frozenset[str]:
         """Least scopes for these types, identity included. Only types that Microsoft serves."""
-        return _IDENTITY.union(*(MICROSOFT_SCOPES[stream_type] for stream_type in stream_types))
+        return _IDENTITY.union(READING[stream_type] for stream_type in stream_types)
 
     def authorization_url(
         self, *, state: str, challenge: str, nonce: str, scopes: frozenset[str], redirect_uri: str
