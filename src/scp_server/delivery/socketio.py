@@ -162,6 +162,9 @@ class SocketIO:
         session = doors.gate.need_session(caller)
         if caller.presented is None:
             raise SessionNotFound("There is no such session.")
+        if hello.arrival.cursors:
+            # Reading again from a cursor costs what a start costs.
+            await doors.limits.starts(session.pk)
         if not doors.supervisor.seat_waits(session.pk, hello.arrival.agent_id):
             await doors.limits.connections(session.pk)
         reader = await doors.supervisor.attach(session, hello.arrival)
