@@ -1,7 +1,7 @@
 """What the sandbox's world holds of each stream type, as a stream should leave a consumer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from support.processes import fetch
@@ -25,7 +25,8 @@ class Kind:
     """The name of this world's random changes in `bustle`."""
     lose_position: str
     """Path of the control call that makes every position given out so far useless."""
-    options: dict[str, Any] = field(default_factory=dict)
+    share: float = 1.0
+    """Of the items the sandbox was asked for, how many there are at least."""
 
 
 def bustled(sandbox: str, account: str, kind: Kind, changes: int, seed: int) -> None:
@@ -37,8 +38,9 @@ def bustled(sandbox: str, account: str, kind: Kind, changes: int, seed: int) -> 
 
 
 def position_lost(sandbox: str, account: str, kind: Kind) -> None:
-    """Let the provider forget every place it has given out."""
-    fetch(f"{sandbox}{kind.lose_position}", {"user": account})
+    """Let the provider forget every place it has given out, if its places can be forgotten."""
+    if kind.lose_position:
+        fetch(f"{sandbox}{kind.lose_position}", {"user": account})
 
 
 def _messages(sandbox: str, account: str) -> dict[str, Fact]:
@@ -53,6 +55,26 @@ def _events(sandbox: str, account: str) -> dict[str, Fact]:
         for events in calendars.values()
         for event in events
     )
+
+
+def _threads(sandbox: str, account: str) -> dict[str, Fact]:
+    listed = fetch(f"{sandbox}/sandbox/users/{account}/messages")["messages"]
+    return dict.fromkeys(m["threadId"] for m in listed)
+
+
+def _google_contacts(sandbox: str, account: str) -> dict[str, Fact]:
+    listed = fetch(f"{sandbox}/sandbox/users/{account}/contacts")["contacts"]
+    return {c["resourceName"]: c["name"] for c in listed}
+
+
+def _google_files(sandbox: str, account: str) -> dict[str, Fact]:
+    listed = fetch(f"{sandbox}/sandbox/users/{account}/files")["files"]
+    return {f["id"]: f["name"] for f in listed}
+
+
+def _outlook_messages(sandbox: str, account: str) -> dict[str, Fact]:
+    listed = fetch(f"{sandbox}/sandbox/outlook/{account}/messages")["messages"]
+    return dict.fromkeys(m["immutableId"] for m in listed)
 
 
 GMAIL_MESSAGES = Kind(
@@ -73,4 +95,32 @@ CALENDAR_EVENTS = Kind(
     bustle="events",
     lose_position="/sandbox/sync_tokens/expire",
 )
-KINDS = (GMAIL_MESSAGES, CALENDAR_EVENTS)
+GMAIL_THREADS = Kind(
+    name="gmail_threads",
+    provider="google",
+    stream_type="gmail_threads",
+    world=_threads,
+    held=lambda payload: None,
+    bustle="mail",
+    lose_position="/sandbox/history/expire",
+    share=0.2,
+)
+GOOGLE_CONTACTS = Kind(
+    name="contacts-google",
+    provider="google",
+    stream_type="contacts",
+    world=_google_contacts,
+    held=lambda payload: payload["subject"],
+    bustle="contacts",
+    lose_position="/sandbox/sync_tokens/expire",
+)
+GOOGLE_FILES = Kind(
+    name="files-google",
+    provider="google",
+    stream_type="files",
+    world=_google_files,
+    held=lambda payload: payload["subject"],
+    bustle="files",
+    lose_position="",
+)
+KINDS = (GMAIL_MESSAGES, GMAIL_THREADS, CALENDAR_EVENTS, GOOGLE_CONTACTS, GOOGLE_FILES)

@@ -29,6 +29,13 @@ OPEN_LIMITS: Final = {
     "limits__connections_per_session": "0",
     "limits__data_requests_per_minute": "0",
 }
+SMALL: Final = [
+    "--messages=250",
+    "--events=250",
+    "--contacts=250",
+    "--files=250",
+    "--token-lifetime=8",
+]
 ROUNDS: Final = 8
 CHANGES: Final = 60
 """Random changes in each round."""
@@ -82,7 +89,7 @@ async def scene(folder: Path, kind: Kind, *options: str) -> AsyncIterator[Scene]
 async def test_a_backfill_of_a_large_world_gives_exactly_its_items(
     tmp_path: Path, kind: Kind
 ) -> None:
-    size = [f"--{name}={ITEMS}" for name in ("messages", "events")]
+    size = [f"--{name}={ITEMS}" for name in ("messages", "events", "contacts", "files")]
     mirror = Mirror()
     with anyio.fail_after(240):
         async with (
@@ -97,7 +104,7 @@ async def test_a_backfill_of_a_large_world_gives_exactly_its_items(
             )
             await mirror.follow(stream)
             world = kind.world(there.sandbox.url, there.account)
-    assert len(world) >= ITEMS
+    assert len(world) >= ITEMS * kind.share
     assert {key: kind.held(payload) for key, payload in mirror.held.items()} == world
     assert mirror.changes == len(world)
 
@@ -111,7 +118,7 @@ async def test_a_consumer_ends_with_the_world_as_it_is_whatever_happened(
     mirror = Mirror()
     with anyio.fail_after(600):
         async with (
-            scene(tmp_path, kind, "--messages=250", "--events=250", "--token-lifetime=8") as there,
+            scene(tmp_path, kind, *SMALL) as there,
             AsyncSCPClient(there.server.url) as client,
             anyio.create_task_group() as tasks,
         ):
