@@ -10,10 +10,10 @@ from providers.telling import Json, param, told, told_of
 from providers.telling_drive import PretendDrive, file
 
 from scp_server.domain.changes import Change
-from scp_server.domain.errors import PositionLost, ProviderProtocolError
+from scp_server.domain.errors import PositionLost, ProviderProtocolError, StreamConfigError
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading, Reply
-from scp_server.providers.google.drive_filters import FileJudge, quoted, search
+from scp_server.providers.google.drive_filters import FileJudge, check_files, quoted, search
 from scp_server.providers.google.files import GROUP, DriveFiles
 from scp_server.providers.google.shapes_file import drive_file
 from scp_wire.events import ChangeKind
@@ -230,14 +230,17 @@ def test_a_token_that_is_not_known_is_lost_through_the_reading() -> None:
         (FileFilters(), "trashed = false"),
         (FileFilters(include_trashed=True), None),
         (
-            FileFilters(query='Budget "round two"'),
-            "name contains 'budget' and name contains 'round two' and trashed = false",
+            FileFilters(query='Budget "two-fold"', include_trashed=True),
+            "name contains 'Budget' and name contains 'two' and name contains 'fold'",
         ),
         (
             FileFilters(mime_types=("text/plain", "image/png"), include_trashed=True),
             "(mimeType = 'text/plain' or mimeType = 'image/png')",
         ),
-        (FileFilters(query="O'Neil\\"), "name contains 'o\\'neil\\\\' and trashed = false"),
+        (
+            FileFilters(mime_types=("x/it's\\",)),
+            "(mimeType = 'x/it\\'s\\\\') and trashed = false",
+        ),
     ],
 )
 def test_filters_are_spelled_in_drives_own_language(filters: FileFilters, q: str | None) -> None:
@@ -258,9 +261,10 @@ def test_no_text_breaks_out_of_its_quotes(value: str) -> None:
         ("Budget 2026.xlsx", "get", False),
         ("Budget 2026.xlsx", "xlsx 2026", True),
         ("Budget 2026.xlsx", "2026.xlsx", True),
-        ("Budget 2026.xlsx", '"budget 20"', True),
-        ("Budget 2026.xlsx", '"2026 budget"', False),
+        ("my_budget", "BUD", True),
+        ("Straße", "STRAS", True),
         ("Ärger", "ärg", True),
+        ("会議の議事録", "議事録", True),
         ("", "a", False),
     ],
 )
@@ -271,6 +275,14 @@ def test_a_name_is_judged_by_the_beginnings_of_its_words(
 ) -> None:
     judge = FileJudge(FileFilters(query=query))
     assert judge.includes(drive_file(file("a", name=name))) is expected
+
+
+def test_a_query_without_a_word_is_refused() -> None:
+    with pytest.raises(StreamConfigError) as caught:
+        check_files(FileFilters(query="***"))
+    assert caught.value.details["field"] == "filters.query"
+    check_files(FileFilters(query="a*"))
+    check_files(FileFilters())
 
 
 _MOVES = st.tuples(

@@ -13,6 +13,7 @@ from scp_server.ports.meter import Meter
 from scp_server.providers.google.calendar import CalendarEvents
 from scp_server.providers.google.calendar_filters import check_events
 from scp_server.providers.google.contacts import GoogleContacts
+from scp_server.providers.google.drive_filters import check_files as check_drive_files
 from scp_server.providers.google.files import DriveFiles
 from scp_server.providers.google.gmail import GmailMessages
 from scp_server.providers.google.gmail_threads import GmailThreads
@@ -163,7 +164,7 @@ def _check_contacts(config: StreamConfig) -> None:
 
 
 def _check_files(config: StreamConfig) -> None:
-    _files(config)
+    check_drive_files(_files(config))
 
 
 def _check_outlook_mail(config: StreamConfig) -> None:

@@ -1,24 +1,38 @@
 """Whether a file is in a filtered stream: by Drive's own search while backfilling, here while
 following, since Drive's list of changes cannot be searched.
 
-`query` is about names, as Drive's `name contains` has it: each word (or "quoted phrase"), in any
-case, must begin a word of the name. What files say is not searched: a change could not be held
-against that without reading the file.
+`query` is about names, as Drive's `name contains` has it: each of its words, in any case, must
+begin a word of the name. What files say is not searched: a change could not be held against that
+without reading the file.
 """
 
 import re
 from typing import Final
 
-from scp_server.providers.words import terms
+from scp_server.domain.errors import StreamConfigError
 from scp_wire.filters import FileFilters
 from scp_wire.items import File
 
 _SPECIAL: Final = re.compile(r"([\\'])")
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+def check_files(filters: FileFilters) -> None:
+    """Refuse what Drive could make nothing of.
+
+    Raises: StreamConfigError naming the field.
+    """
+    if filters.query is not None and not _WORD.search(filters.query):
+        raise StreamConfigError(
+            "filters.query has no word in it: give letters or digits that names begin words with.",
+            field="filters.query",
+            value=filters.query,
+        )
 
 
 def search(filters: FileFilters) -> str | None:
     """The filters as `q` of files.list (Drive API, search query terms); None: everything."""
-    clauses = [f"name contains {quoted(term)}" for term in terms(filters.query or "")]
+    clauses = [f"name contains {quoted(word)}" for word in _WORD.findall(filters.query or "")]
     if filters.mime_types:
         either = " or ".join(f"mimeType = {quoted(kind)}" for kind in filters.mime_types)
         clauses.append(f"({either})")
@@ -37,15 +51,25 @@ class FileJudge:
 
     def __init__(self, filters: FileFilters) -> None:
         self._filters = filters
-        # \w: letters, digits and underscores of any script.
-        self._words = [re.compile(rf"(?<!\w){re.escape(t)}") for t in terms(filters.query or "")]
+        self._kinds = {kind.casefold() for kind in filters.mime_types or ()}
+        self._words = _WORD.findall((filters.query or "").casefold())
 
     def includes(self, found: File) -> bool:
         """Whether the file is in the stream."""
         if found.trashed and not self._filters.include_trashed:
             return False
-        kinds = self._filters.mime_types
-        if kinds and found.mime_type not in kinds:
+        if self._kinds and (found.mime_type or "").casefold() not in self._kinds:
             return False
         name = (found.subject or "").casefold()
-        return all(word.search(name) for word in self._words)
+        return all(_begins_word(word, name) for word in self._words)
+
+
+def _begins_word(wanted: str, name: str) -> bool:
+    if _is_unspaced(wanted):
+        return wanted in name
+    return any(word.startswith(wanted) for word in _WORD.findall(name))
+
+
+def _is_unspaced(word: str) -> bool:
+    """Whether it is of a script that puts no spaces between words, as far as letters tell."""
+    return any(c.isalpha() and not c.isascii() and c.upper() == c.lower() for c in word)
