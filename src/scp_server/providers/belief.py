@@ -73,7 +73,7 @@ class Belief:
         if again is None and granted < self._height(self.known, now) * TELLING:
             return replace(self, doubt=self._careful(granted, now, held_until))
         found = Ceiling(
-            units=_just_below(granted),
+            units=self._just_below(granted),
             measured=granted,
             found_at=now,
             rises_at=max(held_until, now + self._patience(again)),
@@ -95,7 +95,7 @@ class Belief:
             known = None
         if doubt is not None and doubt.units <= doubt.measured < granted and now < doubt.rises_at:
             # Calls were under way when the refusal came.
-            doubt = replace(doubt, measured=granted, units=_just_below(granted))
+            doubt = replace(doubt, measured=granted, units=self._just_below(granted))
         if known is self.known and doubt is self.doubt:
             return self
         return replace(self, known=known, doubt=doubt)
@@ -133,6 +133,5 @@ class Belief:
             return self.window
         return max(min(self.window * PATIENCE * 2.0**again.times, LONGEST), self.window)
 
-
-def _just_below(granted: int) -> int:
-    return max(int(granted * MARGIN), 1)
+    def _just_below(self, granted: int) -> int:
+        return min(max(int(granted * MARGIN), 1), self.published)

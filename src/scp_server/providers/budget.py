@@ -72,6 +72,8 @@ class Budget:
     belief: Belief
     crowd: Crowd
     spent: tuple[Entry, ...] = ()
+    counted: Usage = Usage()
+    """Units of all that is in `spent`."""
     granted: tuple[Entry, ...] = ()
     flying: Usage = Usage()
     """Units of the calls in flight."""
@@ -85,10 +87,7 @@ class Budget:
     @property
     def used(self) -> Usage:
         """Units spent in the window, those in flight included."""
-        usage = self.flying
-        for entry in self.spent:
-            usage = usage.plus(entry.units, live=entry.live)
-        return usage
+        return Usage(self.counted.live + self.flying.live, self.counted.rest + self.flying.rest)
 
     def limit(self, now: float) -> int:
         """Units a window is believed to hold."""
@@ -129,6 +128,7 @@ def landed(budget: Budget, wanted: Wanted, now: float) -> Budget:
     return replace(
         budget,
         spent=_noted(budget.spent, entry, window / GRAIN),
+        counted=budget.counted.plus(units, live=wanted.live),
         flying=budget.flying.plus(-units, live=wanted.live),
         flying_calls=budget.flying_calls - len(wanted.prices),
     )
@@ -173,7 +173,12 @@ def refused(
 def forgotten(budget: Budget, now: float) -> Budget:
     """The budget without what was spent more than a window ago."""
     spent = _current(budget.spent, now)
-    return budget if spent is budget.spent else replace(budget, spent=spent)
+    if spent is budget.spent:
+        return budget
+    counted = budget.counted
+    for entry in budget.spent[: len(budget.spent) - len(spent)]:
+        counted = counted.plus(-entry.units, live=entry.live)
+    return replace(budget, spent=spent, counted=counted)
 
 
 def short(budget: Budget, now: float) -> bool:
