@@ -45,7 +45,7 @@ class _Part(msgspec.Struct):
     id: str
     status: int
     headers: dict[str, Any] | None = None
-    body: msgspec.Raw | None = None
+    body: msgspec.Raw = msgspec.Raw()
 
 
 def read_batch(answer: Answer, count: int) -> list[Answer | None]:
@@ -81,5 +81,4 @@ def _answer(part: _Part, outer: Mapping[str, str]) -> Answer:
     inherited = {name: outer[name] for name in _INHERITED if name in outer}
     own = {name.lower(): str(value) for name, value in (part.headers or {}).items()}
     # Bytes, not the Raw: what refers to a part must not keep the whole batch alive.
-    body = b"" if part.body is None else bytes(part.body)
-    return Answer(status=part.status, headers={**inherited, **own}, body=body)
+    return Answer(status=part.status, headers={**inherited, **own}, body=bytes(part.body))
