@@ -5,7 +5,6 @@ flight, and how long to hold still after the provider said no. What may be done 
 code (budget, belief, turns); here is only who waits, and the waking.
 """
 
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -218,20 +217,25 @@ class Governor:
         if not budgets.short(budget, now):
             return
         desk.budget = budgets.told(budget, now)
-        left = 0 if now < budget.hold_until else budget.remaining(now)
-        frees = budgets.resets_in(budget, now)
-        data = RateLimitData(
-            remaining_quota=left,
-            reset_time=self._clock.now() + frees,
-            warning_message=(
-                f"Provider rate limit approaching: {left} of {budget.limit(now)} units of "
-                f"{self._name}'s {desk.service} quota remain. Reading slows down and goes on by "
-                f"itself in {math.ceil(frees)} s."
-            ),
-            limit=budget.limit(now),
-        )
+        data = self._warning(desk, now)
         for session_pk in desk.readers(now):
             self._watch.near(session_pk, data)
+
+    def _warning(self, desk: _Desk, now: float) -> RateLimitData:
+        held, limit = now < desk.budget.hold_until, desk.budget.limit(now)
+        left = 0 if held else desk.budget.remaining(now)
+        frees = budgets.resets_in(desk.budget, now)
+        why = (
+            f"{self._name} asked to slow down: there is nothing left of its"
+            if held
+            else f"Rate limit approaching: {left} of {limit} units remain of {self._name}'s"
+        )
+        return RateLimitData(
+            remaining_quota=left,
+            reset_time=self._clock.now() + frees,
+            warning_message=f"{why} {desk.service} quota. Reading waits for it, nothing is lost.",
+            limit=limit,
+        )
 
     def _desk(self, account: str, service: str) -> _Desk:
         desk = self._desks.get((account, service))
