@@ -122,5 +122,22 @@ GOOGLE_FILES = Kind(
     held=lambda payload: payload["subject"],
     bustle="files",
     lose_position="",
+    share=0.9,
 )
-KINDS = (GMAIL_MESSAGES, GMAIL_THREADS, CALENDAR_EVENTS, GOOGLE_CONTACTS, GOOGLE_FILES)
+OUTLOOK_MESSAGES = Kind(
+    name="outlook_messages",
+    provider="microsoft",
+    stream_type="outlook_messages",
+    world=_outlook_messages,
+    held=lambda payload: None,
+    bustle="mail",
+    lose_position="/sandbox/outlook/delta/expire",
+)
+KINDS = (
+    GMAIL_MESSAGES,
+    GMAIL_THREADS,
+    CALENDAR_EVENTS,
+    GOOGLE_CONTACTS,
+    GOOGLE_FILES,
+    OUTLOOK_MESSAGES,
+)
