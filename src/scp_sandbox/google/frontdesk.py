@@ -172,7 +172,7 @@ class FrontDesk:
             raise scope_insufficient(method.service, method.rpc)
         if at.get("user", "me").lower() not in ("me", user.email):
             raise forbidden(f"Delegation denied for {user.email}")
-        return Asked(call=call, user=user, scopes=granted, at=at)
+        return Asked(call=call, user=user, scopes=granted, at=at, method=method.name)
 
     def _claims(self, call: Call) -> Claims:
         token = bearer(call)

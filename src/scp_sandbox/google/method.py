@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import msgspec
 
 from scp_sandbox.call import Call, Reply
-from scp_sandbox.google.errors import GoogleError, Service, invalid
+from scp_sandbox.google.errors import GoogleError, Service, invalid_parameter
 from scp_sandbox.google.fields import Mask, MaskError, parse
+from scp_sandbox.google.known.tables import check
 from scp_sandbox.world.people import User
 
 # Google's own (providers.md section 1, recorded).
@@ -17,26 +18,29 @@ _HEADERS = (("vary", "Origin"), ("vary", "X-Origin"), ("vary", "Referer"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A call that has been let in: by whom, with which scopes, for which path."""
+    """A call that has been let in: by whom, with which scopes, for which path and method."""
 
     call: Call
     user: User
     scopes: frozenset[str]
     at: dict[str, str]
+    method: str
 
     def mask(self) -> Mask | None:
         """The `fields` mask, if one is asked for.
 
         Raises:
-            GoogleError: 400 when it cannot be read.
+            GoogleError: 400 when it cannot be read, or names what the answer never has.
         """
         text = self.call.one("fields")
         if text is None:
             return None
         try:
-            return parse(text)
+            mask = parse(text)
+            check(mask, self.method)
         except MaskError as error:
-            raise invalid(str(error), reason="invalidParameter") from error
+            raise invalid_parameter("fields", str(error), reason="invalidParameter") from error
+        return mask
 
     def reply(self, body: object, *, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
         """A JSON answer, masked and, if asked for, indented.

@@ -21,17 +21,15 @@ def people_methods(world: World) -> tuple[Method, ...]:
     connections, persons = Connections(world), Persons(world)
     return (
         _method(
-            "people.connections.list",
+            "connections.list",
             "ListConnections",
             f"{_ONE}/connections",
             _CONTACTS,
             connections.list,
             full_sync=begins_full_sync,
         ),
-        _method("people.get", "GetPerson", _ONE, _PEOPLE, persons.get),
-        _method(
-            "people.getBatchGet", "BatchGetPeople", "people:batchGet", _PEOPLE, persons.batch_get
-        ),
+        _method("get", "GetPerson", _ONE, _PEOPLE, persons.get),
+        _method("getBatchGet", "BatchGetPeople", "people:batchGet", _PEOPLE, persons.batch_get),
     )
 
 
@@ -46,7 +44,7 @@ def _method(
 ) -> Method:
     return Method(
         service="people",
-        name=f"people.{name}",
+        name=f"people.people.{name}",
         rpc=f"google.people.v1.PeopleService.{rpc}",
         http="GET",
         path=re.compile(f"/v1/{path}"),

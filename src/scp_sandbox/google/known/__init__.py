@@ -1,0 +1,1 @@
+"""Which names the four APIs' answers have, so that a `fields` mask of other names is refused."""
