@@ -187,6 +187,12 @@ def test_what_was_made_since_the_check_before_is_created() -> None:
     assert told_of(new.changes) == [("created", "a")]
     again = _at(found.follow(new.since), _one("a", "2026-11-23T12:00:05Z"), NOON + 120)
     assert told_of(again.changes) == [("updated", "a")]
+    late = {**_one("b", "2026-11-23T12:02:00.500Z")}
+    late["changes"][0]["time"] = "2026-11-23T12:02:00.700Z"
+    within = _at(found.follow(again.since), late, NOON + 120)
+    assert told_of(within.changes) == [("created", "b")]
+    later = _at(found.follow(within.since), _one("b", "2026-11-23T12:02:00.500Z"), NOON + 120)
+    assert told_of(later.changes) == [("updated", "b")]
     untimed = _at(found.bookmark(), {"startPageToken": "1"}, None)
     unknown = _at(found.follow(untimed), _one("a", "2026-11-23T12:00:05Z"), None)
     assert told_of(unknown.changes) == [("updated", "a")]

@@ -1,12 +1,13 @@
 """What is asked of Google Drive, and its answers as pages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reply
 from scp_server.providers.foreign import entries, text, thing
 from scp_server.providers.google.shapes_file import FIELDS, file_id
+from scp_server.providers.moments import parsed
 from scp_server.providers.page_walk import ItemPage, by_id
 from scp_server.providers.setting_aside import Unreadable
 
@@ -92,7 +93,18 @@ def read_changes(reply: Reply, unreadable: Unreadable) -> ItemPage:
     end = text(reply.body.get("newStartPageToken")) or None
     if following is None and end is None:
         raise ProviderProtocolError("Google's last page of changes has no newStartPageToken.")
-    return ItemPage(entries=found, next=following, end=end, at=reply.at, skipped=skipped)
+    at = max(_times(found, reply), default=None)
+    return ItemPage(entries=found, next=following, end=end, at=at, skipped=skipped)
+
+
+def _times(found: Mapping[str, Mapping[str, Any]], reply: Reply) -> Iterator[float]:
+    """When the page was given, as its answer says to the second and its changes more exactly."""
+    if reply.at is not None:
+        yield reply.at
+    for change in found.values():
+        moment = parsed(text(change.get("time")) or "")
+        if moment is not None:
+            yield moment.timestamp()
 
 
 def _changed_id(change: Mapping[str, Any]) -> str | None:
