@@ -19,9 +19,10 @@ from support.sql_stores import (
 
 from scp_server.crypto.keyring import load_keyring
 from scp_server.domain.secrets import Secret
-from scp_server.domain.sessions import Account, ConsentRequest, SessionState
-from scp_server.domain.streams import StreamConfig, StreamState
+from scp_server.domain.sessions import Account, ConsentRequest, Session, SessionState
+from scp_server.domain.streams import LedgerRow, StreamConfig, StreamState
 from scp_server.ports.audit import AuditEntry
+from scp_server.storage.sql.database import Stores
 from scp_wire.codes import ErrorCode, ErrorObject
 from scp_wire.filters import MailFilters
 from scp_wire.stream_types import Provider, StreamType
@@ -95,43 +96,49 @@ def test_the_search_would_find_every_spelling() -> None:
                 assert text in found_in(b"\0" + planted + b"\0")
 
 
+async def everything_stored(stores: Stores) -> tuple[Session, LedgerRow]:
+    """Store something of every kind, each with canaries in it."""
+    session = await pending(stores.sessions, SESSION_ID)
+    await stores.sessions.open_request(
+        Secret("CANARYtoken"),
+        ConsentRequest(
+            session_pk=session.pk,
+            provider=Provider.GOOGLE,
+            renewal=False,
+            by_hand=True,
+            session_id=SESSION_ID,
+            return_to="https://app.example/CANARYreturn",
+            expires_at=NOW + 600,
+            code_verifier=Secret("CANARYverifier"),
+            nonce="CANARYnonce",
+        ),
+    )
+    grant = a_grant(access="ya29.CANARYaccess", refresh="1//0CANARYrefresh")
+    await stores.sessions.activate(session.pk, ACCOUNT, grant, expires_at=NOW + DAY)
+    await stores.streams.create(a_stream(session.pk, config=CONFIG))
+    row = a_row(1, position=b'{"pageToken":"CANARYposition"}')
+    await stores.streams.save("stream-1", row, now=NOW)
+    await stores.audit.record(
+        AuditEntry(
+            at=NOW,
+            session_pk=session.pk,
+            action="delivered",
+            actor="user",
+            item_ids=("CANARYitem",),
+        )
+    )
+    error = ErrorObject(
+        code=ErrorCode.PROVIDER_ERROR, message="No.", details={"query": "CANARYdetail"}
+    )
+    await stores.streams.end("stream-1", StreamState.FAILED, "PROVIDER_ERROR", error, now=NOW)
+    return session, row
+
+
 async def test_no_file_of_the_data_directory_holds_a_secret_or_content(tmp_path: Path) -> None:
     keyring = load_keyring(tmp_path / "keys")
     path = tmp_path / "scp.db"
     async with sql_stores(path, keyring) as stores:
-        session = await pending(stores.sessions, SESSION_ID)
-        await stores.sessions.open_request(
-            Secret("CANARYtoken"),
-            ConsentRequest(
-                session_pk=session.pk,
-                provider=Provider.GOOGLE,
-                renewal=False,
-                by_hand=True,
-                session_id=SESSION_ID,
-                return_to="https://app.example/CANARYreturn",
-                expires_at=NOW + 600,
-                code_verifier=Secret("CANARYverifier"),
-                nonce="CANARYnonce",
-            ),
-        )
-        grant = a_grant(access="ya29.CANARYaccess", refresh="1//0CANARYrefresh")
-        await stores.sessions.activate(session.pk, ACCOUNT, grant, expires_at=NOW + DAY)
-        await stores.streams.create(a_stream(session.pk, config=CONFIG))
-        row = a_row(1, position=b'{"pageToken":"CANARYposition"}')
-        await stores.streams.save("stream-1", row, now=NOW)
-        await stores.audit.record(
-            AuditEntry(
-                at=NOW,
-                session_pk=session.pk,
-                action="delivered",
-                actor="user",
-                item_ids=("CANARYitem",),
-            )
-        )
-        error = ErrorObject(
-            code=ErrorCode.PROVIDER_ERROR, message="No.", details={"query": "CANARYdetail"}
-        )
-        await stores.streams.end("stream-1", StreamState.FAILED, "PROVIDER_ERROR", error, now=NOW)
+        session, row = await everything_stored(stores)
         # All of it is really there, in database and write-ahead log, while the server runs.
         for table in ("sessions", "vault", "consent_requests", "streams", "ledger", "audit"):
             assert sql(path, f"SELECT count(*) FROM {table}") == [(1,)], table  # noqa: S608  (literals)

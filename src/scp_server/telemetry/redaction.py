@@ -48,7 +48,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]
     (re.compile(r"GOCSPX-[\w-]+"), _starred()),
     (re.compile(r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*"), _starred()),
     # Values in a query, by name; and secrets named in any other way.
-    (re.compile(r"([?&](?:code|state|token|ticket|session_id)=)[^&\s\"'#]+"), _starred(r"\1")),
+    (re.compile(r"([?&](?:code|state|token|ticket|session_id|sid)=)[^&\s\"'#]+"), _starred(r"\1")),
     (
         re.compile(rf"((?:{'|'.join(_SECRET_NAMES)})[\"']?\s*(?:[:=]|%3D)\s*[\"']?)[^\s\"'&,;}}]+"),
         _starred(r"\1"),

@@ -15,7 +15,10 @@ _ACTIVE = sa.text("state = 'active'")
 def upgrade() -> None:
     """Make the first tables."""
     _sessions()
+    _vault()
+    _consent_requests()
     _streams()
+    _ledger()
     _audit()
 
 
@@ -43,6 +46,9 @@ def _sessions() -> None:
     )
     op.create_index("ix_sessions_account_hash", "sessions", ["account_hash"])
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
+
+
+def _vault() -> None:
     op.create_table(
         "vault",
         sa.Column("session_pk", _BIG, _of_session("vault"), nullable=False),
@@ -53,6 +59,9 @@ def _sessions() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("session_pk", name="pk_vault"),
     )
+
+
+def _consent_requests() -> None:
     op.create_table(
         "consent_requests",
         sa.Column("token_hash", sa.LargeBinary, nullable=False),
@@ -91,6 +100,9 @@ def _streams() -> None:
         sqlite_where=_ACTIVE,
         postgresql_where=_ACTIVE,
     )
+
+
+def _ledger() -> None:
     op.create_table(
         "ledger",
         sa.Column("seq", _BIG, autoincrement=True, nullable=False),
