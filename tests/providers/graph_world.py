@@ -146,12 +146,14 @@ class GraphWorld:
         """Random changes of mail: arrivals, moves, marks, categories, deletions."""
         folders = await self.sandbox.control(f"/outlook/{ADA}/folders")
         names = [folder["id"] for folder in folders["folders"]]
+        listed = await self.sandbox.control(f"/outlook/{ADA}/messages")
+        ids = [message["immutableId"] for message in listed["messages"]]
         for _ in range(times):
-            listed = await self.sandbox.control(f"/outlook/{ADA}/messages")
-            one = chance.choice(listed["messages"])["id"]
+            one = chance.choice(ids)
             match chance.randrange(7):
                 case 0 | 1:
-                    await self.order("/mail", count=chance.randint(1, 3))
+                    sent = await self.order("/mail", count=chance.randint(1, 3))
+                    ids += [message["immutableId"] for message in sent["messages"]]
                 case 2:
                     await self.order(f"/messages/{one}/move", folder=chance.choice(names))
                 case 3:
@@ -161,6 +163,7 @@ class GraphWorld:
                 case 5:
                     await self.order(f"/messages/{one}/bin")
                 case _:
+                    ids.remove(one)
                     await self.order(f"/messages/{one}/delete")
 
 

@@ -109,6 +109,10 @@ class OutlookCalendar:
             one_of_many=True,
         )
 
+    def is_item(self, body: Mapping[str, Any]) -> bool:
+        """An occurrence can be fetched, too; it is told with its series."""
+        return body.get("type") != "occurrence"
+
     # -- items -----------------------------------------------------------------------------------
 
     def complete(self, bodies: Mapping[str, dict[str, Any]]) -> Reading[dict[str, Reply]]:

@@ -95,6 +95,10 @@ class _Contacts:
             one_of_many=True,
         )
 
+    def is_item(self, body: Mapping[str, Any]) -> bool:
+        """Whatever is found by a contact's id is one."""
+        return bool(body)
+
     def prepare(self) -> Reading[None]:
         """A contact needs nothing else."""
         yield from ()

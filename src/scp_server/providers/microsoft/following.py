@@ -71,6 +71,10 @@ class Collections(Protocol):
         """An item as it is now."""
         ...
 
+    def is_item(self, body: Mapping[str, Any]) -> bool:
+        """Whether what was fetched is an item of the stream's kind."""
+        ...
+
     def prepare(self) -> Reading[None]:
         """Get what is needed to shape items, when it is not there yet."""
         ...
@@ -285,7 +289,7 @@ class FolderFollowing:
 
         What was deleted for good may be found by its id for a while, in a place no user sees.
         """
-        if reply.absent:
+        if reply.absent or not self._collections.is_item(reply.body):
             return False
         home = text(reply.body.get("parentFolderId"))
         if home is None:

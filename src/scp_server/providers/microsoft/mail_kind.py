@@ -88,6 +88,10 @@ class MailMessages:
             one_of_many=True,
         )
 
+    def is_item(self, body: Mapping[str, Any]) -> bool:
+        """Whatever is found by a message's id is one."""
+        return bool(body)
+
     def fill(self, bodies: Mapping[str, dict[str, Any]]) -> Reading[None]:
         """List the attachments of those that have some; only of those in the stream's filters."""
         wanted = [
