@@ -24,12 +24,12 @@ class Desk:
     session: str = ""
     login: str = ""
 
-    async def connect(self) -> None:
+    async def connect(self, user: str | None = None) -> None:
         """Open a session as an agent, and let its user consent on our pages and Microsoft's."""
         asked = {"provider": "microsoft", "stream_types": ["outlook_messages"], "agent_id": "bee"}
         opened = (await self.server.call("/api/sessions", asked)).data
         self.session, self.login = opened["session_id"], opened["authorization_url"]
-        await consent_in_sandbox(self.server.url, begin_at=self.login)
+        await consent_in_sandbox(self.server.url, begin_at=self.login, user=user)
 
     async def state(self) -> dict[str, Any]:
         """The session, as its holder is told of it."""
@@ -204,6 +204,14 @@ async def test_an_expired_client_secret_is_the_operators_and_no_user_consents_ag
     assert (await desk.state())["state"] == "active"
 
 
-async def test_ending_the_session_says_that_only_the_user_can_remove_the_app(calm: Desk) -> None:
-    ended = await calm.server.call("/api/session", session=calm.session, method="DELETE")
+async def test_ending_a_personal_account_s_session_says_that_only_the_user_can_remove_the_app(
+    server: Server, sandbox: Child
+) -> None:
+    desk = Desk(server, sandbox)
+    people = fetch(f"{sandbox.url}/sandbox/outlook")["users"]
+    (personal,) = (person["email"] for person in people if person["personal"])
+    await desk.connect(personal)
+    assert (await desk.state())["account"] == personal
+    ended = await server.call("/api/session", session=desk.session, method="DELETE")
     assert ended.data == {"state": "ended", "provider_revocation": "unavailable"}
+    assert (await server.call("/api/session", session=desk.session)).status == 404
