@@ -21,6 +21,8 @@ NEAR: Final = 0.1
 FIRST_HOLD: Final = 1.0
 MAX_HOLD: Final = 64.0
 """Google: truncated exponential backoff, 32 to 64 s (workspace/gmail handle-errors guide)."""
+BELIEVED: Final = 2
+"""Refusals in a row until which a time the provider names is taken at its word."""
 INSTANT: Final = 1e-6
 """Seconds below which two times are the same, whatever adding them up did to them."""
 
@@ -80,7 +82,7 @@ class Budget:
     flying_calls: int = 0
     hold_until: float = 0.0
     refusals: int = 0
-    """In a row, without a grant between."""
+    """Those that count: each grant halves them, for one kind of call may pass all the time."""
     told_until: float = 0.0
     """Until then consumers need not be told again that it is short."""
 
@@ -140,7 +142,7 @@ def granted(budget: Budget, units: int, now: float) -> Budget:
     entry = Entry(now, now + window, units, live=False)
     log = _noted(_current(budget.granted, now), entry, window / GRAIN)
     belief = budget.belief.granted(sum(e.units for e in log), now)
-    return replace(budget, granted=log, belief=belief, refusals=0)
+    return replace(budget, granted=log, belief=belief, refusals=budget.refusals // 2)
 
 
 def refused(
@@ -153,12 +155,15 @@ def refused(
 ) -> Budget:
     """The provider said that it was too much: all of it holds still, and less is believed.
 
-    `retry_after` in seconds, None when it did not say; then each refusal in a row holds twice as
-    long as the one before. `jitter` in [0, 1) spreads accounts that were refused together.
+    `retry_after` in seconds, None when it did not say. Then, or when it refuses again after that
+    time, each refusal in a row holds twice as long as the one before. `jitter` in [0, 1) spreads
+    accounts that were refused together.
     `at_once`: the calls in flight were too many, not the units.
     """
     own = min(FIRST_HOLD * 2.0 ** min(budget.refusals, 10), MAX_HOLD) * (1 + jitter) / 2
-    until = max(budget.hold_until, now + (own if retry_after is None else retry_after))
+    said = own if retry_after is None else retry_after
+    hold = said if budget.refusals < BELIEVED else max(said, own)
+    until = max(budget.hold_until, now + hold)
     held = replace(budget, hold_until=until, refusals=budget.refusals + 1)
     if budget.refusals or now < budget.hold_until - INSTANT:
         # What was under way when it was refused first tells nothing new.
