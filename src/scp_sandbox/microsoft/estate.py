@@ -5,6 +5,10 @@ from typing import Literal
 
 from scp_sandbox.clock import Clock
 from scp_sandbox.microsoft.accounts import Account
+from scp_sandbox.microsoft.calendar.ids import EventIds
+from scp_sandbox.microsoft.calendar.store import Calendar
+from scp_sandbox.microsoft.contacts.book import Contacts
+from scp_sandbox.microsoft.drive.files import Files
 from scp_sandbox.microsoft.graph.errors import GraphError
 from scp_sandbox.microsoft.mail.box import Box
 
@@ -29,6 +33,9 @@ class Holding:
 
     account: Account
     box: Box
+    calendar: Calendar
+    contacts: Contacts
+    files: Files
     mailbox_enabled: bool = True
 
     def forget(self, area: Area, loss: GraphError | None = None) -> None:
@@ -36,15 +43,30 @@ class Holding:
         match area:
             case "mail":
                 self.box.forget_changes(loss)
-            case _:
-                pass
+            case "calendar":
+                self.calendar.forget_changes(loss)
+            case "contacts":
+                self.contacts.forget_changes(loss)
+            case "drive":
+                self.files.forget_changes(loss)
 
     def remove(self, identity: str) -> bool:
         """Deletes an item for good by its id, whatever it is; False when it is none of these."""
-        mail = self.box.found(identity)
-        if mail is not None:
+        if mail := self.box.found(identity):
             self.box.delete(mail.core)
-        return mail is not None
+            return True
+        if contact := self.contacts.found(identity):
+            self.contacts.book.delete(contact.id)
+            return True
+        name = EventIds(self.account.email).read(identity)
+        if name is not None and self.calendar.get(name):
+            self.calendar.delete(name)
+            return True
+        node = self.files.found(identity)
+        if node is None or node.parent is None:
+            return False
+        self.files.drive.delete(node.id)
+        return True
 
 
 class Estate:
@@ -63,6 +85,9 @@ class Estate:
             found = Holding(
                 account=account,
                 box=Box(user, seed=sizes.seed, visible=sizes.messages, clock=self.clock),
+                calendar=Calendar(user, seed=sizes.seed, visible=sizes.events, clock=self.clock),
+                contacts=Contacts(user, seed=sizes.seed, count=sizes.contacts, clock=self.clock),
+                files=Files(account, seed=sizes.seed, count=sizes.files, clock=self.clock),
             )
             self._holdings[account.oid] = found
         return found

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from scp_sandbox.call import Call, Reply
 from scp_sandbox.clock import Clock
 from scp_sandbox.faults import FaultBook
+from scp_sandbox.microsoft.calendar.desk import calendar_methods
+from scp_sandbox.microsoft.contacts.desk import contacts_methods
+from scp_sandbox.microsoft.drive.desk import drive_methods
 from scp_sandbox.microsoft.estate import Estate, Sizes
 from scp_sandbox.microsoft.graph.profile import profile_methods
 from scp_sandbox.microsoft.graph.throttle import MODES, Throttle
@@ -14,6 +17,7 @@ from scp_sandbox.microsoft.identity.desk import IdentityDesk
 from scp_sandbox.microsoft.identity.exchange import Exchange
 from scp_sandbox.microsoft.identity.office import Office, open_office
 from scp_sandbox.microsoft.mail.methods import mail_methods
+from scp_sandbox.microsoft.push.board import push_methods
 from scp_sandbox.microsoft.reception.batch import GraphBatch
 from scp_sandbox.microsoft.reception.frontdesk import GraphDesk
 from scp_sandbox.oauth.clients import Client
@@ -55,7 +59,14 @@ def build_house(
         office=office,
         throttle=throttle,
         faults=faults,
-        methods=(*profile_methods(), *mail_methods(lambda a: estate.of(a).box)),
+        methods=(
+            *profile_methods(),
+            *mail_methods(lambda account: estate.of(account).box),
+            *calendar_methods(lambda account: estate.of(account).calendar),
+            *contacts_methods(lambda account: estate.of(account).contacts),
+            *drive_methods(lambda account: estate.of(account).files),
+            *push_methods(clock),
+        ),
     )
     identity = IdentityDesk(
         office, consent=ConsentPage(office, key), exchange=exchange, faults=faults

@@ -11,6 +11,12 @@ Microsoft, too). `{email}` is an account's address, `{id}` an item's id in any o
   shape, folder, conversation}` (`conversation`: a message's id to answer);
   `POST {email}/messages/{id}/move {folder}`, `/mark {read, flagged, importance}`,
   `/categorise {categories}`, `/bin` (to Deleted Items), `/delete` (for good).
+- `GET {email}/events` (single events and series; `?start=…&end=…`: what that window shows),
+  `POST {email}/events {subject, start, end, zone, recurrence, description, location}`,
+  `…/events/{id}/update {…}`, `/move {minutes}`, `/delete`; an occurrence's id makes an exception.
+- `GET|POST {email}/contacts {given, family, emails, …}`, `…/contacts/{id}/update|delete`;
+  `GET|POST {email}/files {name, folder, parent, words}`, `…/files/{id}/update|move|trash|delete`.
+- `POST {email}/bustle {mail, events, contacts, files, seed}`: so many random changes.
 - `POST tokens/expire`, `consent/revoke`, `challenge` (CAE), each `{user}` or for everybody;
   `POST mfa {user, required, error}`; `POST secret {expired}`; `POST mailbox {user, enabled}`.
 - `POST delta/expire {user, areas, code, status}`: delta tokens die; `areas` among `mail`,

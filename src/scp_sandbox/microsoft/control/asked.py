@@ -99,3 +99,43 @@ class Bustle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     contacts: int = 0
     files: int = 0
     seed: int = 1
+
+
+class Appointment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`POST {email}/events` and `…/{id}/update`; `start` and `end` are dates, or moments."""
+
+    subject: str | None = None
+    description: str | None = None
+    location: str | None = None
+    start: str | None = None
+    end: str | None = None
+    zone: str | None = None
+    recurrence: tuple[str, ...] | None = None
+
+
+class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`POST …/events/{id}/move`: by so many minutes (an all-day one by whole days)."""
+
+    minutes: int = 60
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`POST {email}/contacts` and `…/{id}/update`: what is given is said or changed."""
+
+    given: str | None = None
+    family: str | None = None
+    emails: tuple[str, ...] | None = None
+    phones: tuple[str, ...] | None = None
+    company: str | None = None
+    title: str | None = None
+    notes: str | None = None
+
+
+class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`POST {email}/files`, `…/{id}/update` and `…/{id}/move`."""
+
+    name: str | None = None
+    mime_type: str = "text/plain"
+    folder: bool = False
+    parent: str | None = None
+    words: str | None = None

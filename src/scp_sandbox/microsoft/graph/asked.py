@@ -74,7 +74,8 @@ def read_prefer(header: str) -> Prefer:
 class Asked:
     """A call that has been let in: by whom, with which scopes, for which path.
 
-    `path` is the path within `/v1.0`, normalised; `at` what its pattern caught.
+    `path` is the path within `/v1.0`, normalised; `at` what its pattern caught; `client_id` the
+    client that the token was made for.
     """
 
     call: Call
@@ -82,6 +83,7 @@ class Asked:
     account: Account
     scopes: frozenset[str]
     at: dict[str, str]
+    client_id: str = ""
     prefer: Prefer = field(default_factory=Prefer)
 
     def option(self, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Kinds of entities, and how collections of them are listed, filtered, sorted and shown."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from scp_sandbox.call import Reply
@@ -90,8 +90,10 @@ def filtered(
     if condition is None:
         return list(items)
 
+    plain = _in_utc(asked)
+
     def fits(item: Item) -> bool:
-        return condition.test(lambda path: kind.look(item, asked, path))
+        return condition.test(lambda path: kind.look(item, plain, path))
 
     return [each for each in items if fits(each)]
 
@@ -146,10 +148,11 @@ def arranged(
     kind: Kind[Item], items: list[Item], asked: Asked, order: Sequence[tuple[str, bool]]
 ) -> list[Item]:
     """Items in the order asked for; equal ones stay as they were."""
+    plain = _in_utc(asked)
     for path, falls in reversed(order):
 
         def rank(item: Item, path: str = path) -> tuple[int, Any]:
-            return _rank(kind.look(item, asked, path))
+            return _rank(kind.look(item, plain, path))
 
         items = sorted(items, key=rank, reverse=falls)
     return items
@@ -193,6 +196,11 @@ def single(kind: Kind[Item], item: Item, asked: Asked, *, context: str) -> Reply
 def owned(asked: Asked, collection: str) -> str:
     """A collection of the user's as contexts name it."""
     return f"users('{asked.account.oid}')/{collection}"
+
+
+def _in_utc(asked: Asked) -> Asked:
+    """What is compared is in UTC, whatever zone is preferred for showing it (section 8)."""
+    return replace(asked, prefer=replace(asked.prefer, zone=None))
 
 
 def _named(context: str, names: Sequence[str] | None) -> str:

@@ -6,6 +6,7 @@ from scp_sandbox.call import Reply
 from scp_sandbox.microsoft.accounts import Account
 from scp_sandbox.microsoft.graph.asked import Asked, Method, path
 from scp_sandbox.microsoft.graph.entities import Kind, single
+from scp_sandbox.microsoft.identity.documents import userinfo
 
 _USER: Kind[Account] = Kind(
     name="user",
@@ -27,10 +28,26 @@ _USER: Kind[Account] = Kind(
 
 def profile_methods() -> tuple[Method, ...]:
     """`/me` and `/oidc/userinfo`."""
-    scopes = frozenset(("User.Read", "User.ReadBasic.All"))
     return (
-        Method(service="identity", name="me.get", path=path("/me"), scopes=scopes, answer=_profile),
+        Method(
+            service="identity",
+            name="me.get",
+            path=path("/me"),
+            scopes=frozenset(("User.Read", "User.ReadBasic.All")),
+            answer=_profile,
+        ),
+        Method(
+            service="identity",
+            name="userinfo.get",
+            path=path("/oidc/userinfo"),
+            scopes=frozenset(("openid",)),
+            answer=_userinfo,
+        ),
     )
+
+
+def _userinfo(asked: Asked) -> Reply:
+    return asked.reply(userinfo(asked.account, tuple(asked.scopes)))
 
 
 def _profile(asked: Asked) -> Reply:

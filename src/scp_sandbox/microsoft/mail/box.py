@@ -8,6 +8,7 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from scp_sandbox.clock import Clock
@@ -61,6 +62,10 @@ class Box:
         if mail is None or wanted is None or wanted.moves not in (None, mail.moves):
             return None
         return mail
+
+    def now(self) -> datetime:
+        """The moment it is in this mailbox."""
+        return self._clock.moment()
 
     def newest_first(self, folder: str | None = None) -> list[Mail]:
         """Messages by falling moment of arrival, those of one folder if it is given."""

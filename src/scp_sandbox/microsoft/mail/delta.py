@@ -7,9 +7,10 @@ import msgspec
 
 from scp_sandbox.call import Reply
 from scp_sandbox.microsoft.graph.asked import Asked
+from scp_sandbox.microsoft.graph.delta import delta_page, removed
 from scp_sandbox.microsoft.graph.entities import DEFAULT_TOP, Kind, condition_of, order_of
 from scp_sandbox.microsoft.graph.errors import bad_filter, bad_request
-from scp_sandbox.microsoft.graph.links import opened, sealed
+from scp_sandbox.microsoft.graph.links import opened
 from scp_sandbox.microsoft.graph.zones import instant
 from scp_sandbox.microsoft.mail.box import Box
 from scp_sandbox.microsoft.mail.mail import Folder, Mail, Tomb
@@ -76,7 +77,7 @@ class Deltas:
         ]
         known = at.start if at.since is None else since
         entries += [
-            (t.change, _removed("mailFolder", t.folder))
+            (t.change, removed("mailFolder", t.folder))
             for t in self._box.tombs_since(max(after, known))
             if not t.core
         ]
@@ -163,7 +164,7 @@ class Deltas:
 
     def _gone(self, asked: Asked, tomb: Tomb) -> dict[str, Any]:
         ids, immutable = self._box.ids, asked.prefer.immutable
-        return _removed("message", ids.message(tomb.core, tomb.moves, immutable=immutable))
+        return removed("message", ids.message(tomb.core, tomb.moves, immutable=immutable))
 
     def _paged(
         self, asked: Asked, at: Round, place: str, entries: Sequence[Entry], *, more: bool
@@ -181,35 +182,6 @@ class Deltas:
     ) -> Reply:
         entity = "mailFolder" if ahead.folder == "*" else "message"
         return delta_page(asked, entity, place, items, ahead, more=more)
-
-
-def delta_page(
-    asked: Asked,
-    entity: str,
-    place: str,
-    items: list[dict[str, Any]],
-    ahead: msgspec.Struct,
-    *,
-    more: bool,
-) -> Reply:
-    """A page of a delta round, with the link that goes on."""
-    body: dict[str, Any] = {
-        "@odata.context": asked.context(f"Collection({entity})"),
-        "value": items,
-    }
-    if more:
-        body["@odata.nextLink"] = f"{asked.root}/{place}?$skiptoken={sealed(ahead)}"
-    else:
-        body["@odata.deltaLink"] = f"{asked.root}/{place}?$deltatoken={sealed(ahead)}"
-    return asked.reply(body)
-
-
-def _removed(entity: str, identity: str) -> dict[str, Any]:
-    return {
-        "@odata.type": f"#microsoft.graph.{entity}",
-        "id": identity,
-        "@removed": {"reason": "deleted"},
-    }
 
 
 def _with(at: Round, **changed: Any) -> Round:  # noqa: ANN401

@@ -144,6 +144,7 @@ class GraphDesk:
             account=account,
             scopes=frozenset(claims.scopes),
             at=at,
+            client_id=claims.client,
             prefer=read_prefer(ticket.call.headers.get("prefer", "")),
         )
         if full is not None:

@@ -1,0 +1,1 @@
+"""Outlook's calendar (providers.md section 8)."""

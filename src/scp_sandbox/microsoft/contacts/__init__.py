@@ -1,0 +1,1 @@
+"""Outlook's contacts (providers.md section 9)."""

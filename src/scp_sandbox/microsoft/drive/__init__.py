@@ -1,0 +1,1 @@
+"""OneDrive (providers.md section 9)."""
