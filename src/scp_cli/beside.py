@@ -48,11 +48,11 @@ def beside(settings: Settings) -> Beside:
         quotas=settings.sandbox_quotas,
         base_url=base,
     )
-    google = _led(settings.google, google_endpoints(base))
-    if settings.sandbox_quotas == "generous":
-        google = msgspec.structs.replace(google, quota_units_per_minute=PLENTY)
     tenant = settings.microsoft.tenant
+    google = _led(settings.google, google_endpoints(base))
     microsoft = _led(settings.microsoft, microsoft_endpoints(base, tenant))
+    if settings.sandbox_quotas == "generous":
+        google, microsoft = _unbounded(google), _unbounded(microsoft)
     led = msgspec.structs.replace(settings, google=google, microsoft=microsoft)
     return Beside(sandbox=sandbox, sockets=sockets, settings=led)
 
@@ -62,3 +62,9 @@ def _led(registration: R, at: dict[str, str]) -> R:
     known = {name: at[name] for name in at if name in registration.__struct_fields__}
     led = msgspec.structs.replace(registration, **known)
     return msgspec.structs.replace(led, client_secret=Secret(at["client_secret"]))
+
+
+def _unbounded(registration: R) -> R:
+    """The settings of one provider with more quota than can be used."""
+    quotas = [name for name in registration.__struct_fields__ if "_per_" in name]
+    return msgspec.structs.replace(registration, **dict.fromkeys(quotas, PLENTY))

@@ -27,6 +27,9 @@ def test_what_is_counted_is_read_under_its_name() -> None:
     meter.provider_call(Provider.GOOGLE, "gmail.messages.get", "ok")
     meter.provider_call(Provider.GOOGLE, "gmail.messages.get", "ok")
     meter.provider_call(Provider.GOOGLE, "gmail.messages.list", "PROVIDER_RATE_LIMITED")
+    meter.quota_waited(Provider.GOOGLE, "gmail", 2.5)
+    meter.quota_waited(Provider.GOOGLE, "gmail", 1.0)
+    meter.quota_believed(Provider.MICROSOFT, "outlook", 9_900)
     meter.refreshed(Provider.GOOGLE, "ok")
     meter.failed(ErrorCode.STREAM_NOT_FOUND)
     assert read(meter.text()) == {
@@ -40,6 +43,8 @@ def test_what_is_counted_is_read_under_its_name() -> None:
             metrics.PROVIDER_CALLS,
             ("gmail.messages.list", "PROVIDER_RATE_LIMITED", "google"),
         ): 1,
+        (metrics.QUOTA_WAITS, ("google", "gmail")): 3.5,
+        (metrics.QUOTA_BELIEVED, ("microsoft", "outlook")): 9_900,
         (metrics.REFRESHES, ("ok", "google")): 1,
         (metrics.ERRORS, ("STREAM_NOT_FOUND",)): 1,
     }

@@ -70,6 +70,8 @@ _MENDS: Final[Mapping[type[ProviderError], str]] = MappingProxyType(
         PositionLost: "Microsoft no longer knows the place {method} goes on from ({shown}).",
     }
 )
+_AT_ONCE: Final = re.compile("concurrency", re.IGNORECASE)
+"""The code does not tell: "Application is over its MailboxConcurrency limit."."""
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _DEEPEST: Final = 8
 
@@ -89,6 +91,7 @@ def microsoft_refusal(ask: Ask, answer: Answer, now: float) -> ProviderError:
         return ProviderRateLimited(
             f"Microsoft asked to slow down ({shown} to {ask.method}).",
             retry_after=retry_after(answer.headers.get("retry-after", ""), now),
+            at_once=_AT_ONCE.search(str((envelope or {}).get("message"))) is not None,
         )
     if kind is ProviderUnavailable:
         return ProviderUnavailable(
