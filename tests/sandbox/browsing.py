@@ -16,6 +16,9 @@ BRUNO = "bruno.castellane@sandbox.example"
 REDIRECT = "http://localhost:9/callback"
 GMAIL = "https://www.googleapis.com/auth/gmail.readonly"
 CALENDAR = "https://www.googleapis.com/auth/calendar.readonly"
+CONTACTS = "https://www.googleapis.com/auth/contacts.readonly"
+DRIVE = "https://www.googleapis.com/auth/drive.metadata.readonly"
+EVERYTHING = f"openid email {GMAIL} {CALENDAR} {CONTACTS} {DRIVE}"
 SECRETS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 
 

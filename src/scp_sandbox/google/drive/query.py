@@ -16,6 +16,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# What may stand alone, and then is asked to be true.
+SWITCHES = frozenset(("trashed", "starred", "sharedWithMe"))
 SIGNS = frozenset(("<=", ">=", "!=", "=", "<", ">", "contains", "has"))
 
 
@@ -25,7 +27,7 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`term operator value`; a term alone is `term = true`."""
+    """`term operator value`; one of `SWITCHES` alone is `term = true`."""
 
     term: str
     operator: str
@@ -143,6 +145,8 @@ class _Reader:
 
     def _compare(self, term: str) -> Node:
         if self.at >= len(self.tokens) or self.tokens[self.at].text.lower() not in SIGNS:
+            if term not in SWITCHES:
+                raise QueryError(f"{term} stands alone")
             return Compare(term, "=", "true")
         operator = self._next().text.lower()
         value = self._next()
