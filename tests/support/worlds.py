@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from support.processes import fetch
@@ -31,10 +32,8 @@ class Kind:
 
 def bustled(sandbox: str, account: str, kind: Kind, changes: int, seed: int) -> None:
     """Make so many random changes."""
-    fetch(
-        f"{sandbox}/sandbox/users/{account}/bustle",
-        {kind.bustle: changes, "seed": seed},
-    )
+    room = "users" if kind.provider == "google" else "outlook"
+    fetch(f"{sandbox}/sandbox/{room}/{account}/bustle", {kind.bustle: changes, "seed": seed})
 
 
 def position_lost(sandbox: str, account: str, kind: Kind) -> None:
@@ -69,6 +68,32 @@ def _google_contacts(sandbox: str, account: str) -> dict[str, Fact]:
 
 def _google_files(sandbox: str, account: str) -> dict[str, Fact]:
     listed = fetch(f"{sandbox}/sandbox/users/{account}/files")["files"]
+    return {f["id"]: f["name"] for f in listed}
+
+
+def _outlook_events(sandbox: str, account: str) -> dict[str, Fact]:
+    """Masters, exceptions and single events that the default window shows, by immutable id."""
+    at = f"{sandbox}/sandbox/outlook/{account}/events"
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    low, high = today - timedelta(days=30), today + timedelta(days=365)
+    ids = {event["id"]: event["immutableId"] for event in fetch(at)["events"]}
+    window = f"{at}?start={low:%Y-%m-%dT%H:%M:%SZ}&end={high:%Y-%m-%dT%H:%M:%SZ}"
+    shown: dict[str, Fact] = {}
+    for event in fetch(window)["events"]:
+        if event["type"] != "occurrence":
+            shown[event["immutableId"]] = event["subject"]
+        if event["seriesMasterId"]:
+            shown[ids[event["seriesMasterId"]]] = event["subject"]
+    return dict.fromkeys(shown)
+
+
+def _outlook_contacts(sandbox: str, account: str) -> dict[str, Fact]:
+    listed = fetch(f"{sandbox}/sandbox/outlook/{account}/contacts")["contacts"]
+    return {c["immutableId"]: c["displayName"] for c in listed}
+
+
+def _onedrive_files(sandbox: str, account: str) -> dict[str, Fact]:
+    listed = fetch(f"{sandbox}/sandbox/outlook/{account}/files")["files"]
     return {f["id"]: f["name"] for f in listed}
 
 
@@ -133,6 +158,35 @@ OUTLOOK_MESSAGES = Kind(
     bustle="mail",
     lose_position="/sandbox/outlook/delta/expire",
 )
+OUTLOOK_EVENTS = Kind(
+    name="outlook_events",
+    provider="microsoft",
+    stream_type="outlook_events",
+    world=_outlook_events,
+    held=lambda payload: None,
+    bustle="events",
+    lose_position="/sandbox/outlook/delta/expire",
+    share=0.2,
+)
+OUTLOOK_CONTACTS = Kind(
+    name="contacts-microsoft",
+    provider="microsoft",
+    stream_type="contacts",
+    world=_outlook_contacts,
+    held=lambda payload: payload["subject"],
+    bustle="contacts",
+    lose_position="/sandbox/outlook/delta/expire",
+)
+ONEDRIVE_FILES = Kind(
+    name="files-microsoft",
+    provider="microsoft",
+    stream_type="files",
+    world=_onedrive_files,
+    held=lambda payload: payload["subject"],
+    bustle="files",
+    lose_position="/sandbox/outlook/delta/expire",
+    share=0.9,
+)
 KINDS = (
     GMAIL_MESSAGES,
     GMAIL_THREADS,
@@ -140,4 +194,7 @@ KINDS = (
     GOOGLE_CONTACTS,
     GOOGLE_FILES,
     OUTLOOK_MESSAGES,
+    OUTLOOK_EVENTS,
+    OUTLOOK_CONTACTS,
+    ONEDRIVE_FILES,
 )
