@@ -119,6 +119,7 @@ def _item(files: Files) -> dict[str, Callable[[Node, Asked], Any]]:
         "file": lambda n, _: None if n.is_folder or n.id == root else _file(n),
         "folder": lambda n, _: _folder(files, n) if n.is_folder or n.id == root else None,
         "root": lambda n, _: {} if n.id == root else None,
+        "deleted": lambda _, __: None,
         "shared": lambda n, _: {"scope": "users"} if n.shared else None,
     }
 

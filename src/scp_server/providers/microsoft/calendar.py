@@ -58,7 +58,7 @@ class OutlookEvents:
     def bookmark(self) -> Reading[Position]:
         """The delta link of today's window."""
         yield from self._calendar.sources()
-        return (yield from self._following.bookmark())
+        return (yield from self._following.bookmark(self._calendar.asked_at))
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next events of the window."""

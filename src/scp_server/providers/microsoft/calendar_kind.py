@@ -41,6 +41,8 @@ class OutlookCalendar:
         self._judge = judge
         self._span = span
         self._calendar: str | None = None
+        self.asked_at: float | None = None
+        """When today's window was asked for, by the provider's clock."""
         self.own: tuple[str, ...] = ()
 
     # -- the window ------------------------------------------------------------------------------
@@ -51,6 +53,7 @@ class OutlookCalendar:
         if reply.at is None:
             raise ProviderProtocolError("Microsoft did not say when it answered (no Date header).")
         self._calendar = text(reply.body.get("id"))
+        self.asked_at = reply.at
         self.own = (self.window(reply.at),)
         return list(self.own)
 
@@ -112,6 +115,13 @@ class OutlookCalendar:
     def is_item(self, body: Mapping[str, Any]) -> bool:
         """An occurrence can be fetched, too; it is told with its series."""
         return body.get("type") != "occurrence"
+
+    def left(self, body: Mapping[str, Any]) -> bool:
+        """A series removed from a window that is a filter has no occurrence left in it.
+
+        Of other events their times tell, and a window that moves is no filter.
+        """
+        return body.get("type") == "seriesMaster" and not self.moves
 
     # -- items -----------------------------------------------------------------------------------
 

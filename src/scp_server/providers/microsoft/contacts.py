@@ -99,6 +99,11 @@ class _Contacts:
         """Whatever is found by a contact's id is one."""
         return bool(body)
 
+    def left(self, body: Mapping[str, Any]) -> bool:
+        """What is removed from a folder and is there has moved."""
+        del body
+        return False
+
     def prepare(self) -> Reading[None]:
         """A contact needs nothing else."""
         yield from ()

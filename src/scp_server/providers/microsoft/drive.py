@@ -22,7 +22,6 @@ from scp_server.providers.microsoft.listing import DeltaListing
 from scp_server.providers.microsoft.newest import Newest, short_hash
 from scp_server.providers.microsoft.shapes_file import SELECT, file_of
 from scp_server.providers.microsoft.values import identity_of, version_of
-from scp_server.providers.moments import utc_of_ms
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
@@ -71,8 +70,7 @@ class OneDriveFiles:
         link = page.onwards
         if page.next is not None:
             _, link = yield from walk(_ROUND, page.next, WHAT)
-        at = None if reply.at is None else utc_of_ms(int(reply.at * 1000))
-        return written(DrivePlace(link=link, newest=Newest(at=at)))
+        return written(DrivePlace(link=link, newest=Newest().looked(reply.at)))
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next files and folders."""
@@ -89,7 +87,7 @@ class OneDriveFiles:
         bodies = {i: Reply(body=b) for i, b in page.bodies.items() if not _is_root(b)}
         mark = short_hash(page.key)
         shaped = self._unreadable.replies(bodies, partial(self._change, place.newest, mark))
-        newest = place.newest
+        newest = place.newest.looked(reply.at)
         for body in page.bodies.values():
             newest = newest.seen(body)
         after = DrivePlace(link=page.onwards, newest=newest, open=page.next is not None)

@@ -75,6 +75,10 @@ class Collections(Protocol):
         """Whether what was fetched is an item of the stream's kind."""
         ...
 
+    def left(self, body: Mapping[str, Any]) -> bool:
+        """Whether an item that a round calls removed, and is there, has left the filters."""
+        ...
+
     def prepare(self) -> Reading[None]:
         """Get what is needed to shape items, when it is not there yet."""
         ...
@@ -145,11 +149,14 @@ class FolderFollowing:
 
     # -- the beginning ---------------------------------------------------------------------------
 
-    def bookmark(self) -> Reading[Position]:
-        """Walk every folder to its end, for its delta link: Graph mints none otherwise."""
+    def bookmark(self, at: float | None = None) -> Reading[Position]:
+        """Walk every folder to its end, for its delta link: Graph mints none otherwise.
+
+        `at`: when it is, by the provider's clock, where that is known.
+        """
         listed, link = yield from self._list_folders("")
         homes: dict[str, str] = {}
-        newest = Newest()
+        newest = Newest().looked(at)
 
         def take(folder: str, entry: Mapping[str, Any]) -> None:
             nonlocal newest
@@ -211,7 +218,7 @@ class FolderFollowing:
         look.after = FollowPlace(
             folders=place.folders,
             walks=tuple(one for one in walks if one is not None),
-            newest=place.newest,
+            newest=place.newest.looked(self.looked_at),
         )
         return look
 
@@ -269,7 +276,7 @@ class FolderFollowing:
         replies = dict(zip(group, (yield tuple(asks)), strict=True)) if group else {}
         there = {i: r for i, r in replies.items() if r.failed or self._is_there(look.after, r)}
         yield from self._collections.fill({i: r.body for i, r in there.items() if not r.failed})
-        shaped = self._unreadable.replies(there, partial(self._change, look.newest))
+        shaped = self._unreadable.replies(there, partial(self._change, look))
         newest = look.after.newest
         for reply in there.values():
             newest = newest.seen(reply.body)
@@ -298,10 +305,12 @@ class FolderFollowing:
         unknown = any(walk.home is None and walk.folder in own for walk in place.walks)
         return unknown or any(home in (walk.folder, walk.home) for walk in place.walks)
 
-    def _change(self, newest: Newest, item: str, body: dict[str, Any]) -> Change | None:
+    def _change(self, look: _Look, item: str, body: dict[str, Any]) -> Change | None:
         if identity_of(body, self._collections.what) != item:
             raise ProviderProtocolError("Microsoft answered with another item than was asked for.")
-        new = newest.is_new(body)
+        if look.touched[item] is not None and self._collections.left(body):
+            return gone(item, version_of(body), LEFT_FILTER)
+        new = look.newest.is_new(body)
         change = self._collections.change(body, ChangeKind.CREATED if new else ChangeKind.UPDATED)
         if change is not None or new:
             return change

@@ -92,6 +92,11 @@ class MailMessages:
         """Whatever is found by a message's id is one."""
         return bool(body)
 
+    def left(self, body: Mapping[str, Any]) -> bool:
+        """What is removed from a folder and is there has moved."""
+        del body
+        return False
+
     def fill(self, bodies: Mapping[str, dict[str, Any]]) -> Reading[None]:
         """List the attachments of those that have some; only of those in the stream's filters."""
         wanted = [

@@ -1,7 +1,8 @@
 """What is new: whether an item was created after the last look, by the provider's own times.
 
-Graph tells no difference between a new item and one that changed. So the latest creation that was
-seen is remembered, and, since times are in whole seconds, which items were created in that second.
+Graph tells no difference between a new item and one that changed. So the time of the last look is
+remembered, or of the latest creation that was seen where that is later, and, since times are in
+whole seconds, which items were created in that second.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ import msgspec
 
 from scp_server.providers.foreign import text
 from scp_server.providers.microsoft.values import moment_of
+from scp_server.providers.moments import utc_of_ms
 
 MOST: Final = 64
 """Items of one second that are remembered; one more is told as updated though it is new."""
 
 
 class Newest(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest creation seen so far: its time, and marks of the ids of that second."""
+    """What is new is created after this, or then and not among these (marks of their ids)."""
 
     at: str | None = None
     ids: tuple[str, ...] = ()
@@ -43,6 +45,13 @@ class Newest(msgspec.Struct, frozen=True, kw_only=True):
         if mark in self.ids or len(self.ids) >= MOST:
             return self
         return Newest(at=self.at, ids=(*self.ids, mark))
+
+    def looked(self, at: float | None) -> "Newest":
+        """With a look that was made then, by the provider's clock: what is older is not new."""
+        moment = None if at is None else utc_of_ms(int(at) * 1000)
+        if moment is None or (self.at is not None and moment <= self.at):
+            return self
+        return Newest(at=moment)
 
 
 def _mark(body: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from scp_wire.items import File
 
 SELECT: Final = (
     "id,name,size,eTag,cTag,webUrl,createdDateTime,lastModifiedDateTime,createdBy,parentReference,"
-    "file,folder,package,root,deleted"
+    "file,folder,root,deleted"
 )
 
 
