@@ -266,6 +266,7 @@ class Box:
         """Counts of folders changed: `mailFolders/delta` tells them anew."""
         for identity in folders:
             if identity in self._folders:
+                self.change += 1  # of its own: a page may end between any two rows
                 old = self._folders.pop(identity)
                 self._folders[identity] = replace(old, change=self.change)
 
