@@ -116,4 +116,4 @@ async def test_what_is_unknown_is_answered_as_documented(real: Real) -> None:
     assert answer["code"] == "STREAM_NOT_FOUND"
     providers = await real.ask("GET", "/api/providers", status=200)
     assert providers["providers"]["google"]["configured"] is True
-    assert providers["providers"]["microsoft"]["configured"] is False
+    assert providers["providers"]["microsoft"]["configured"] is True

@@ -39,6 +39,7 @@ class Office:
     """Where sessions are opened."""
     stream_type: StreamType = StreamType.GMAIL_MESSAGES
     """What they are opened for."""
+    public_url: str = f"{PUBLIC_URL}/"
     google: ScriptedAuthority = field(init=False)
     sessions: MemorySessions = field(init=False)
     authorities: Mapping[Provider, Authority] = field(init=False)
@@ -57,7 +58,7 @@ class Office:
             self.audit,
             self.clock,
             self.chance,
-            public_url=f"{PUBLIC_URL}/",
+            public_url=self.public_url,
             return_to=frozenset({RETURN_TO}),
             session_days=30,
         )
