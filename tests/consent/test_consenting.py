@@ -212,6 +212,9 @@ async def test_an_answer_may_come_without_an_issuer(office: Office) -> None:
     [
         ("access_denied", "not granted"),
         ("admin_policy_enforced", "administrator"),
+        ("consent_required", "administrators"),
+        ("interaction_required", "second proof"),
+        ("login_required", "sign in"),
         ("some_new_error", r"\(some_new_error\)"),
         ("<script>alert(1)</script>", "refused the consent, so"),
     ],
