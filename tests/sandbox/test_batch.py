@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sandbox.browsing import ADA, Answer, Sandbox
+from sandbox.browsing import ADA, EVERYTHING, Answer, Sandbox
 
 from scp_sandbox.call import Call
 from scp_sandbox.google.batch import parse_batch
 from scp_sandbox.google.errors import GoogleError
 
 MAIL = "/gmail/v1/users/me"
+DRIVE = "/batch/drive/v3"
 
 
 @pytest.fixture
@@ -157,6 +158,16 @@ async def test_too_many_parts_at_once_get_429(sandbox: Sandbox, token: str) -> N
     ledger = await sandbox.control("/ledger")
     assert ledger["users"][ADA]["max_concurrency"] == 40
     assert ledger["users"][ADA]["in_flight"] == 0
+
+
+async def test_people_and_drive_take_batches_too(shared: Sandbox) -> None:
+    token = await shared.sign_in(scope=EVERYTHING)
+    person, file = "/v1/people/me?personFields=names", "/drive/v3/files/root"
+    everything = parts(await batch(shared, body([person, file]), token))
+    assert [p.status for p in everything] == [200, 200]
+    drive = parts(await batch(shared, body([file, "/drive/v3/files/x", person]), token, DRIVE))
+    assert [p.status for p in drive] == [200, 404, 404]
+    assert drive[1].json["error"]["message"] == "File not found: x."
 
 
 @given(st.binary(max_size=200))

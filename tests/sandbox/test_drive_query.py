@@ -79,8 +79,9 @@ def test_not_binds_before_and_which_binds_from_the_left() -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "name", "name =", "= 'x'", "'x'", "'x' in", "'x' in colours", "(trashed = true", 
-        "trashed)", "trashed = maybe", "name > 'x'", "fullText = 'x'", "colour = 'red'", "modifiedTime > 'soon'",
+        "name", "name =", "= 'x'", "'x'", "'x' in", "'x' in colours", "(trashed = true",
+        "trashed)", "trashed = maybe", "name > 'x'", "fullText = 'x'", "colour = 'red'",
+        "modifiedTime > 'soon'",
         "modifiedTime contains '2020'", "name = 'x' and", "not", "name = 'x", "properties has 'x'",
         "a" * 9000, "(" * 99 + "trashed" + ")" * 99, "not " * 99 + "trashed",
     ],
