@@ -82,12 +82,12 @@ class OutlookEvents:
 
     def _moved_on(self, followed: Followed, place: FollowPlace, window: str) -> Reading[Followed]:
         sight = _InSight(place.walks[0].folder)
-        links = yield from walk_all(
-            {window: self._calendar.round(window)}, self._calendar.what, sight.take
-        )
+        links = yield from walk_all({window: self._calendar.round(window)}, sight.take)
         new = Walk(folder=window, link=links[window])
         told, skipped, newest = yield from self._following.look_at(sight.entered(), place.newest)
-        place = msgspec.structs.replace(place, walks=(*place.walks, new), newest=newest)
+        place = msgspec.structs.replace(
+            place, walks=(*place.walks, new), newest=newest, coming=newest
+        )
         return Followed(
             changes=(*followed.changes, *told),
             since=written(place),

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading
 from scp_server.providers.foreign import entries, text, thing
-from scp_server.providers.microsoft.values import identity_of
+from scp_server.providers.page_walk import by_id
+from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
 
 PAGE: Final = 200
@@ -42,6 +44,8 @@ class DeltaPage:
     next: str | None
     delta: str | None
     """Where the next round begins; only on the last page of one."""
+    skipped: tuple[Skipped, ...] = ()
+    """Entries without an id."""
 
     @property
     def onwards(self) -> str:
@@ -59,28 +63,33 @@ def is_removed(body: Mapping[str, Any]) -> bool:
     return body.get("@removed") is not None
 
 
-def read_page(key: str, body: Mapping[str, Any], what: str) -> DeltaPage:
+def read_page(key: str, body: Mapping[str, Any], odd: Unreadable | None = None) -> DeltaPage:
     """A page of a round.
 
-    Raises: ProviderProtocolError when it is none, or names no way on.
+    Entries without an id are set aside by `odd`; without it they do not matter.
+
+    Raises: ProviderProtocolError when it is none, names no way on, or is worth another try.
     """
     if "value" not in body:
         raise ProviderProtocolError("Microsoft answered a delta query with another object.")
-    bodies: dict[str, dict[str, Any]] = {}
-    for raw in entries(body, "value"):
-        entry = dict(thing(raw))
-        identity = identity_of(entry, what)
-        bodies.pop(identity, None)
-        bodies[identity] = entry
+    listed = entries(body, "value")
+    if odd is None:
+        listed = [entry for entry in listed if _id(thing(entry))]
+    bodies, skipped = by_id(listed, _id, odd or Unreadable())
     page = DeltaPage(
         key=key,
         bodies=bodies,
         next=text(body.get("@odata.nextLink")) or None,
         delta=text(body.get("@odata.deltaLink")) or None,
+        skipped=skipped,
     )
     if not page.onwards:
         raise ProviderProtocolError("Microsoft sent a page of a delta query without a link.")
     return page
+
+
+def _id(entry: Mapping[str, Any]) -> str | None:
+    return text(entry.get("id"))
 
 
 def ask_at(start: Ask, link: str) -> Ask:
@@ -103,7 +112,7 @@ def walk(start: Ask, link: str, what: str) -> Reading[tuple[list[dict[str, Any]]
     found: dict[str, dict[str, Any]] = {}
     while True:
         (reply,) = yield (ask_at(start, link),)
-        page = read_page(link, reply.body, what)
+        page = read_page(link, reply.body)
         note(trail, what, page)
         for identity, body in page.bodies.items():
             found.pop(identity, None)
@@ -117,7 +126,7 @@ Take = Callable[[str, Mapping[str, Any]], None]
 """Is handed the name of a collection and an entry of it."""
 
 
-def walk_all(starts: Mapping[str, Ask], what: str, take: Take) -> Reading[dict[str, str]]:
+def walk_all(starts: Mapping[str, Ask], take: Take) -> Reading[dict[str, str]]:
     """A whole first round of each collection, side by side; the links of their next rounds.
 
     Collections that are gone by now are left out.
@@ -132,7 +141,7 @@ def walk_all(starts: Mapping[str, Ask], what: str, take: Take) -> Reading[dict[s
             link = links.pop(name)
             if reply.absent:
                 continue
-            page = read_page(link, reply.body, what)
+            page = read_page(link, reply.body)
             note(trails[name], name, page)
             for body in page.bodies.values():
                 take(name, body)

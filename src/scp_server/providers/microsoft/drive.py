@@ -36,6 +36,8 @@ class DrivePlace(msgspec.Struct, frozen=True, kw_only=True, tag="graph-drive-1")
 
     link: str
     newest: Newest = Newest()
+    """What was there before the round under way began, and before the next one."""
+    coming: Newest = Newest()
     open: bool = False
 
 
@@ -66,11 +68,12 @@ class OneDriveFiles:
         """The link of what will change from now on."""
         now = replace(_ROUND, params=(*_ROUND.params, ("token", "latest")))
         (reply,) = yield (now,)
-        page = read_page("", reply.body, WHAT)
+        page = read_page("", reply.body)
         link = page.onwards
         if page.next is not None:
             _, link = yield from walk(_ROUND, page.next, WHAT)
-        return written(DrivePlace(link=link, newest=Newest().looked(reply.at)))
+        newest = Newest().looked(reply.at)
+        return written(DrivePlace(link=link, newest=newest, coming=newest))
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next files and folders."""
@@ -82,20 +85,22 @@ class OneDriveFiles:
         if not place.open:
             self._trail.clear()
         (reply,) = yield (replace(ask_at(_ROUND, place.link), live=True),)
-        page = read_page(place.link, reply.body, WHAT)
+        page = read_page(place.link, reply.body, self._unreadable)
         note(self._trail, WHAT, page)
         bodies = {i: Reply(body=b) for i, b in page.bodies.items() if not _is_root(b)}
         mark = short_hash(page.key)
         shaped = self._unreadable.replies(bodies, partial(self._change, place.newest, mark))
-        newest = place.newest.looked(reply.at)
+        coming = place.coming if place.open else place.newest.looked(reply.at)
         for body in page.bodies.values():
-            newest = newest.seen(body)
-        after = DrivePlace(link=page.onwards, newest=newest, open=page.next is not None)
+            coming = coming.seen(body)
+        under_way = page.next is not None
+        newest = place.newest if under_way else coming
+        after = DrivePlace(link=page.onwards, newest=newest, coming=coming, open=under_way)
         return Followed(
             changes=tuple(change for change in shaped.found.values() if change is not None),
             since=written(after),
             more=after.open,
-            skipped=shaped.skipped,
+            skipped=(*page.skipped, *shaped.skipped),
         )
 
     def _change(
@@ -112,8 +117,6 @@ class OneDriveFiles:
 
 class _Files:
     """Listed (listing) of one drive."""
-
-    what = WHAT
 
     def __init__(self, filters: FileFilters) -> None:
         self._terms = (filters.query or "").casefold().split()

@@ -114,6 +114,9 @@ class FollowPlace(msgspec.Struct, frozen=True, kw_only=True, tag="graph-folders-
     folders: str = ""
     walks: tuple[Walk, ...] = ()
     newest: Newest = Newest()
+    """What was there before the rounds under way began."""
+    coming: Newest = Newest()
+    """What was there before those that begin next."""
     done: int = 0
 
 
@@ -128,6 +131,8 @@ class _Look:
     touched: dict[str, str | None]
     """Items in order; with a mark of the page when all that was said is that they left a folder."""
     told: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    """Entries without an id, still to be told."""
 
     def touch(self, item: str, mark: str | None) -> None:
         """Note that a page spoke of an item."""
@@ -167,9 +172,9 @@ class FolderFollowing:
 
         folders = [*self._collections.own, *self._followed(listed)]
         starts = {folder: self._collections.round(folder) for folder in folders}
-        links = yield from walk_all(starts, self._collections.what, take)
+        links = yield from walk_all(starts, take)
         walks = tuple(Walk(folder=f, link=links[f], home=homes.get(f)) for f in links)
-        return written(FollowPlace(folders=link, walks=walks, newest=newest))
+        return written(FollowPlace(folders=link, walks=walks, newest=newest, coming=newest))
 
     def _list_folders(self, link: str) -> Reading[tuple[list[dict[str, Any]], str]]:
         if self._collections.folders is None:
@@ -196,15 +201,19 @@ class FolderFollowing:
         if rest:
             self._went_to = written(msgspec.structs.replace(place, done=look.told))
         else:
-            self._look, self._went_to = None, written(look.after)
+            self._look, self._went_to = None, written(_settled(look.after))
         more = rest > 0 or any(walk.open for walk in look.after.walks)
-        return Followed(changes=changes, since=self._went_to, more=more, skipped=skipped)
+        nameless, look.skipped = look.skipped, ()
+        return Followed(
+            changes=changes, since=self._went_to, more=more, skipped=(*nameless, *skipped)
+        )
 
     # -- a look ----------------------------------------------------------------------------------
 
     def _look_around(self, place: FollowPlace) -> Reading[_Look]:
         """A page of each folder: of those with a round under way, else of all there are now."""
-        if not any(walk.open for walk in place.walks):
+        under_way = any(walk.open for walk in place.walks)
+        if not under_way:
             self._trail.clear()
             place = yield from self._with_folders(place)
         asked = [w for w in place.walks if w.open] or list(place.walks)
@@ -218,7 +227,8 @@ class FolderFollowing:
         look.after = FollowPlace(
             folders=place.folders,
             walks=tuple(one for one in walks if one is not None),
-            newest=place.newest.looked(self.looked_at),
+            newest=place.newest,
+            coming=place.coming if under_way else place.newest.looked(self.looked_at),
         )
         return look
 
@@ -245,7 +255,8 @@ class FolderFollowing:
             if walk.link:
                 raise PositionLost("A folder is gone, and with it the place in it.")
             return None
-        page = read_page(walk.link, reply.body, self._collections.what)
+        page = read_page(walk.link, reply.body, self._unreadable)
+        look.skipped += page.skipped
         note(self._trail, walk.folder, page)
         home = walk.home
         for entry in page.bodies.values():
@@ -259,7 +270,7 @@ class FolderFollowing:
 
     def look_at(self, items: Sequence[str], newest: Newest) -> Reading[Told]:
         """Tell of these items as they are now, whatever any round says; those gone are left out."""
-        place = FollowPlace(newest=newest)
+        place = FollowPlace(newest=newest, coming=newest)
         look = _Look(newest=newest, after=place, touched=dict.fromkeys(items))
         changes: list[Change] = []
         skipped: list[Skipped] = []
@@ -267,7 +278,7 @@ class FolderFollowing:
             told, aside = yield from self._tell(look, items[start : start + GROUP])
             changes += told
             skipped += aside
-        return tuple(changes), tuple(skipped), look.after.newest
+        return tuple(changes), tuple(skipped), look.after.coming
 
     def _tell(
         self, look: _Look, group: Sequence[str]
@@ -277,10 +288,10 @@ class FolderFollowing:
         there = {i: r for i, r in replies.items() if r.failed or self._is_there(look.after, r)}
         yield from self._collections.fill({i: r.body for i, r in there.items() if not r.failed})
         shaped = self._unreadable.replies(there, partial(self._change, look))
-        newest = look.after.newest
+        coming = look.after.coming
         for reply in there.values():
-            newest = newest.seen(reply.body)
-        look.after = msgspec.structs.replace(look.after, newest=newest)
+            coming = coming.seen(reply.body)
+        look.after = msgspec.structs.replace(look.after, coming=coming)
         changes: list[Change] = []
         for item in group:
             mark = look.touched[item]
@@ -315,6 +326,13 @@ class FolderFollowing:
         if change is not None or new:
             return change
         return gone(item, version_of(body), LEFT_FILTER)
+
+
+def _settled(place: FollowPlace) -> FollowPlace:
+    """The place once a look is told; when all rounds ended, what was seen is no longer new."""
+    if any(walk.open for walk in place.walks):
+        return place
+    return msgspec.structs.replace(place, newest=place.coming)
 
 
 def gone(item: str, version: str, reason: str | None) -> Change:

@@ -24,8 +24,6 @@ GROUP: Final = 50
 class Listed(Protocol):
     """What is listed: one kind of item in its collections."""
 
-    what: str
-
     def sources(self) -> Reading[list[str]]:
         """The collections there are, in the order they are to be read."""
         ...
@@ -82,7 +80,8 @@ class DeltaListing:
         onwards = self._onwards(place, page, rest)
         self._went_on_at = None if onwards is None else written(onwards)
         changes = tuple(change for change in shaped.found.values() if change is not None)
-        return Step(changes=changes, resume=self._went_on_at, skipped=shaped.skipped)
+        nameless = page.skipped if place.after is None else ()
+        return Step(changes=changes, resume=self._went_on_at, skipped=(*nameless, *shaped.skipped))
 
     def _onwards(
         self, place: ListingPlace, page: DeltaPage, rest: Sequence[str]
@@ -102,7 +101,7 @@ class DeltaListing:
                 return page
         (reply,) = yield (ask_at(self._listed.listing(place.source), place.link),)
         body = {"value": [], "@odata.deltaLink": "none"} if reply.absent else reply.body
-        page = read_page(place.link, body, self._listed.what)
+        page = read_page(place.link, body, self._unreadable)
         note(self._trail, place.source, page)
         self._page = place.source, page
         return page

@@ -24,8 +24,8 @@ from scp_server.providers.microsoft.delta import ask_at
 from scp_server.providers.microsoft.mail_filters import MailJudge
 from scp_server.providers.microsoft.mail_kind import MailMessages, list_ask
 from scp_server.providers.microsoft.newest import short_hash
-from scp_server.providers.microsoft.values import identity_of
 from scp_server.providers.moments import parsed, utc
+from scp_server.providers.page_walk import by_id
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
@@ -81,7 +81,7 @@ class MailBackfill:
         place = MailPlace() if resume is None else read(resume, MailPlace)
         yield from self._messages.prepare()
         body = yield from self._smaller_if_odd(place)
-        bodies = _told_once(body)
+        bodies, nameless = by_id(entries(body, "value"), _id, self._unreadable)
         _expect_older(place, bodies)
         following = text(body.get("@odata.nextLink")) or None
         fresh = {i: b for i, b in bodies.items() if short_hash(i) not in place.told}
@@ -92,7 +92,7 @@ class MailBackfill:
         onwards = self._onwards(place, group, following if whole else None, rest=not whole)
         self._went_on_at = None if onwards is None else written(onwards)
         changes = tuple(change for change in shaped.found.values() if change is not None)
-        return Step(changes=changes, resume=self._went_on_at, skipped=shaped.skipped)
+        return Step(changes=changes, resume=self._went_on_at, skipped=(*nameless, *shaped.skipped))
 
     def _created(self, _identity: str, body: dict[str, Any]) -> Change | None:
         return self._messages.change(body, ChangeKind.CREATED)
@@ -182,9 +182,8 @@ class MailBackfill:
         return MailPlace(link=following, count=count)
 
 
-def _told_once(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    found = (dict(thing(entry)) for entry in entries(body, "value"))
-    return {identity_of(entry, "a message"): entry for entry in found}
+def _id(entry: Mapping[str, Any]) -> str | None:
+    return text(entry.get("id"))
 
 
 def _expect_older(place: MailPlace, bodies: Mapping[str, Mapping[str, Any]]) -> None:

@@ -27,7 +27,7 @@ class Newest(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_new(self, body: Mapping[str, Any]) -> bool:
         """Whether an item was created after everything that was seen."""
-        created = moment_of(body.get("createdDateTime"))
+        created = _second(body)
         if created is None or self.at is None or created < self.at:
             return False
         if created > self.at:
@@ -36,7 +36,7 @@ class Newest(msgspec.Struct, frozen=True, kw_only=True):
 
     def seen(self, body: Mapping[str, Any]) -> "Newest":
         """With one more item seen."""
-        created = moment_of(body.get("createdDateTime"))
+        created = _second(body)
         if created is None or (self.at is not None and created < self.at):
             return self
         mark = _mark(body)
@@ -52,6 +52,12 @@ class Newest(msgspec.Struct, frozen=True, kw_only=True):
         if moment is None or (self.at is not None and moment <= self.at):
             return self
         return Newest(at=moment)
+
+
+def _second(body: Mapping[str, Any]) -> str | None:
+    """In which second it was created: so short, texts of times are in the order of times."""
+    created = moment_of(body.get("createdDateTime"))
+    return None if created is None else created[:19] + "Z"
 
 
 def _mark(body: Mapping[str, Any]) -> str:
