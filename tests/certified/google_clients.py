@@ -110,6 +110,7 @@ async def signed_in(sandbox: Sandbox, *, user: str = ADA, scope: str = READING) 
         None,
         refresh_token=redeemed.json["refresh_token"],
         token_uri=f"{sandbox.base}/token",
+        scopes=scope.split(),
         **SECRETS,
     )
     return Google(sandbox, credentials)

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from scp_sandbox.call import Call, Reply
 from scp_sandbox.google.calendar.asking import Asking, asking
-from scp_sandbox.google.calendar.recurrence import instance, instances, occurrences
-from scp_sandbox.google.calendar.rows import HORIZON, Key, page, rows
+from scp_sandbox.google.calendar.recurrence import instance, occurrences
+from scp_sandbox.google.calendar.rows import Key, instance_rows, page, rows
 from scp_sandbox.google.calendar.shapes import event_resource, events_head
 from scp_sandbox.google.calendar.tokens import (
     PageToken,
@@ -16,7 +16,7 @@ from scp_sandbox.google.calendar.tokens import (
     sync_token,
 )
 from scp_sandbox.google.errors import invalid_parameter, not_found
-from scp_sandbox.google.method import Asked, number
+from scp_sandbox.google.method import Asked
 from scp_sandbox.google.refusals import full_sync_required
 from scp_sandbox.world.diary import Diary
 from scp_sandbox.world.event import Event
@@ -63,19 +63,23 @@ class Events:
         return asked.reply(event_resource(event, diary, zone, None), headers=headers)
 
     def instances(self, asked: Asked) -> Reply:
-        """The instances of one series, by their original starts; one page."""
+        """The instances of one series, by their starts."""
         diary = find_diary(self._world, asked)
         series = diary.get(asked.at["event"])
         if series is None:
             raise not_found("calendar")
-        what = asking(asked.call, self._world.clock.moment())
-        limit = number(asked.call, "maxResults", default=250, most=2500)
-        before = what.time_max or self._world.clock.moment() + HORIZON
-        spelled = instances(series, diary.exceptions(series.id), before)
-        fitting = [e for e in spelled if what.deleted or e.status != "cancelled"]
+        now = self._world.clock.moment()
+        what = asking(asked.call, now)
+        here = digest(asked.user.sub, diary.card.id, series.id)
+        start = _start(diary, what, here, digest_of(asked.call))
+        found = instance_rows(diary, series, what, now)
+        shown, after = page(found, what, tuple(start.after), syncing=True)
         zone = what.zone or diary.card.zone
-        items = [event_resource(e, diary, zone, None) for e in fitting[:limit]]
-        return asked.reply({**events_head(diary, zone), "items": items}, headers=(CACHE,))
+        body = events_head(diary, zone)
+        if after is not None:
+            body["nextPageToken"] = sealed(_onward(start, after))
+        body["items"] = [event_resource(e, diary, zone, what.most_attendees) for e in shown]
+        return asked.reply(body, headers=(CACHE,))
 
 
 def find_diary(world: World, asked: Asked) -> Diary:

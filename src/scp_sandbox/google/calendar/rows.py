@@ -39,6 +39,17 @@ def rows(diary: Diary, what: Asking, since: int | None, now: datetime) -> list[R
     return sorted(found, key=lambda row: row.key)
 
 
+def instance_rows(diary: Diary, series: Event, what: Asking, now: datetime) -> list[Row]:
+    """The instances of one series within the bounds asked for, by their starts."""
+    before = what.time_max or now + HORIZON
+    found = [
+        Row((event.start.moment.isoformat(), event.id), event)
+        for event in instances(series, diary.exceptions(series.id), before)
+        if (what.deleted or event.status != "cancelled") and _time_fits(event, what)
+    ]
+    return sorted(found, key=lambda row: row.key)
+
+
 def page(
     found: list[Row], what: Asking, after: Key, *, syncing: bool
 ) -> tuple[list[Event], Key | None]:
