@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scp_server.domain.errors import StreamConfigError
@@ -68,6 +68,7 @@ def anys() -> st.SearchStrategy[Expression]:
 expressions = grown(st.one_of(comparisons(dict(PROPERTIES)), anys()))
 
 
+@settings(deadline=None, max_examples=60)
 @given(expressions)
 def test_what_is_written_is_read_as_the_same(expression: Expression) -> None:
     assert parse(spelled(expression)) == expression
@@ -135,11 +136,13 @@ def got(subject: Any, path: str) -> Any:  # noqa: ANN401  (JSON)
     return held.casefold() if isinstance(held, str) else held
 
 
+@settings(deadline=None, max_examples=60)
 @given(expressions, messages)
 def test_judging_means_what_the_words_say(expression: Expression, message: dict[str, Any]) -> None:
     assert includes(expression, message) == simply(expression, message)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     expressions,
     st.dictionaries(
