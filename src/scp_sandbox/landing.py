@@ -21,8 +21,9 @@ class Landing:
         )
         page = (
             "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>Sandbox</title>"
-            "<h1>A sandboxed Google</h1><p>Gmail and Calendar of invented people, for tests and"
-            f" demos. Served at <code>{html.escape(call.base)}</code>.</p><ul>{people}</ul>"
+            "<h1>A sandboxed Google</h1><p>Mail, calendars, contacts and files of invented people,"
+            f" for tests and demos. Served at <code>{html.escape(call.base)}</code>.</p>"
+            f"<ul>{people}</ul>"
             "<p>What is in the world: <a href=/sandbox/state>/sandbox/state</a>. What was called:"
             " <a href=/sandbox/ledger>/sandbox/ledger</a>.</p></html>"
         )
