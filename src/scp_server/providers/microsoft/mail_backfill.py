@@ -158,10 +158,13 @@ class MailBackfill:
         seconds = [(i, _second(body)) for i, body in group.items()]
         last = seconds[-1][1] if seconds else None
         if last is None or last == place.before:
-            # One second fills more than an answer: its further pages are all there is to go by.
+            # One second fills more than an answer. The next one is larger by what was told; when it
+            # cannot grow, further pages are all there is to go by.
             told = (*place.told, *map(short_hash, group))
-            link = following or place.link
-            return msgspec.structs.replace(place, told=told, link=link)
+            grown = self._group + len(told) > MOST or not group
+            return msgspec.structs.replace(
+                place, told=told, link=(following or place.link) if grown else ""
+            )
         told = tuple(short_hash(i) for i, second in seconds if second == last)
         return MailPlace(before=last, told=told)
 
