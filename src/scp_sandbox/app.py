@@ -20,6 +20,7 @@ from scp_sandbox.google.gmail.methods import gmail_methods
 from scp_sandbox.google.people.methods import people_methods
 from scp_sandbox.google.push.board import Board
 from scp_sandbox.google.push.methods import push_methods
+from scp_sandbox.google.push.pubsub import pubsub_methods
 from scp_sandbox.landing import Landing
 from scp_sandbox.microsoft.control.desk import OutlookControl
 from scp_sandbox.microsoft.house import House, build_house
@@ -66,6 +67,7 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
         Mount("/drive", app=edge(front.answer)),
         Mount("/v1/people", app=edge(front.answer)),
         Route("/v1/people:batchGet", edge(front.answer)),
+        Mount("/v1/projects", app=edge(front.answer)),
         Route("/batch/gmail/v1", edge(BatchDesk(front, "/gmail/v1/").answer)),
         Route("/batch/calendar/v3", edge(BatchDesk(front, "/calendar/v3/").answer)),
         Route("/batch/drive/v3", edge(BatchDesk(front, "/drive/v3/").answer)),
@@ -140,6 +142,7 @@ def _front(house: _House) -> FrontDesk:
             *people_methods(house.world),
             *drive_methods(house.world),
             *push_methods(house.world, house.board),
+            *pubsub_methods(house.world, house.board),
         ),
     )
 

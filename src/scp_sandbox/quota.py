@@ -154,6 +154,8 @@ class Ledger:
                 return self.quotas.people_reads_per_minute, units
             case "drive":
                 return self.quotas.drive_units_per_minute, units
+            case "pubsub":  # its own are in bytes, and far away
+                return None, units
             case _:
                 return self.quotas.calendar_requests_per_minute, 1
 

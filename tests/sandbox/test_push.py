@@ -1,5 +1,7 @@
-"""Watches: what they answer, how long they live, what is recorded. Nothing is delivered."""
+"""Watches: what they answer, how long they live, what is recorded, what can be pulled."""
 
+import json
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -136,3 +138,49 @@ async def test_a_channels_id_is_used_once(sandbox: Sandbox, token: str) -> None:
 
 async def test_changes_are_watched_from_a_token(sandbox: Sandbox, token: str) -> None:
     assert (await watch(sandbox, token, "/drive/v3/changes/watch")).status == 400
+
+
+PUBSUB = "https://www.googleapis.com/auth/pubsub"
+SUBSCRIPTION = "/v1/projects/p/subscriptions/t"
+
+
+async def pulled(sandbox: Sandbox, token: str, **body: Any) -> list[Any]:  # noqa: ANN401
+    answer = await sandbox.call(
+        f"{SUBSCRIPTION}:pull", "POST", json={"maxMessages": 10, **body}, token=token
+    )
+    assert answer.status == 200, answer.text
+    return list(answer.json.get("receivedMessages", []))
+
+
+async def test_what_a_watched_mailbox_tells_is_pulled_until_acknowledged(sandbox: Sandbox) -> None:
+    token = await sandbox.sign_in(scope=f"{EVERYTHING} {PUBSUB}")
+    assert await pulled(sandbox, token) == []
+    body = {"topicName": "projects/p/topics/t"}
+    watched = await sandbox.call(f"{MAIL}/watch", "POST", json=body, token=token)
+    (first,) = await pulled(sandbox, token)
+    told = json.loads(b64decode(first["message"]["data"]))
+    assert told == {"emailAddress": ADA, "historyId": watched.json["historyId"]}
+    assert await pulled(sandbox, token) == []
+    await sandbox.control("/clock", "POST", advance=11)
+    assert [m["ackId"] for m in await pulled(sandbox, token)] == [first["ackId"]]
+    acks = {"ackIds": [first["ackId"], "unknown"]}
+    done = await sandbox.call(f"{SUBSCRIPTION}:acknowledge", "POST", json=acks, token=token)
+    assert (done.status, done.json) == (200, {})
+    await sandbox.control(f"/users/{ADA}/mail", "POST", count=3)
+    (second,) = await pulled(sandbox, token)
+    assert int(json.loads(b64decode(second["message"]["data"]))["historyId"]) > int(
+        told["historyId"]
+    )
+    await sandbox.call(f"{MAIL}/stop", "POST", token=token)
+    await sandbox.control(f"/users/{ADA}/mail", "POST", count=1)
+    assert await pulled(sandbox, token) == []
+
+
+async def test_pulling_needs_its_scope_and_a_number(sandbox: Sandbox, token: str) -> None:
+    body = {"maxMessages": 1}
+    closed = await sandbox.call(f"{SUBSCRIPTION}:pull", "POST", json=body, token=token)
+    assert closed.status == 403
+    assert closed.json["error"]["status"] == "PERMISSION_DENIED"
+    open_token = await sandbox.sign_in(scope=f"openid email {PUBSUB}")
+    refused = await sandbox.call(f"{SUBSCRIPTION}:pull", "POST", json={}, token=open_token)
+    assert refused.json["error"]["status"] == "INVALID_ARGUMENT"

@@ -21,7 +21,7 @@ JSON both ways, loopback only. `{email}` is a user's address.
 - `POST|GET|DELETE faults`: see `scp_sandbox.faults.Order`; `path` is a regular expression.
 - `POST tokens/expire`, `grants/revoke`, `history/expire` (Gmail), `sync_tokens/expire` (Calendar
   and People; Drive's never die), each `{user}` or for everybody.
-- `GET channels`: Google's watches that stand. Nothing is ever delivered to them.
+- `GET channels`: Google's watches that stand. Nothing is ever sent to their addresses.
 - `GET|DELETE ledger`: calls, refusals, refreshes, most calls at once; `GET|POST quotas {mode,
   gmail_units_per_minute, calendar_requests_per_minute, gmail_concurrency, people_reads_per_minute,
   people_full_syncs_per_minute, drive_units_per_minute, refusal}`.

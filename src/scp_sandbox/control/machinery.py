@@ -94,7 +94,7 @@ class Machinery:
         return {"expired": [user.email for user in chosen]}
 
     def channels(self, _: Call) -> dict[str, Any]:
-        """Google's watches that stand; nothing is delivered to any of them."""
+        """Google's watches that stand; nothing is sent to their addresses."""
         return {"channels": [asdict(channel) for channel in self._board.living()]}
 
     def ledger(self, call: Call) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
-Service = Literal["gmail", "calendar", "people", "drive"]
+Service = Literal["gmail", "calendar", "people", "drive", "pubsub"]
 
 HOSTS: Mapping[Service, str] = MappingProxyType(
     {
@@ -14,6 +14,7 @@ HOSTS: Mapping[Service, str] = MappingProxyType(
         "calendar": "calendar-json.googleapis.com",
         "people": "people.googleapis.com",
         "drive": "drive.googleapis.com",
+        "pubsub": "pubsub.googleapis.com",
     }
 )
 
@@ -68,8 +69,8 @@ class GoogleError(Exception):
 def error_body(error: GoogleError, service: Service) -> dict[str, Any]:
     """The JSON of a refusal (section 1.1).
 
-    Calendar puts `errors` first and has no `status`, nor has Drive; People has no `errors`, but
-    `details`.
+    Calendar puts `errors` first and has no `status`, nor has Drive; People and Pub/Sub have no
+    `errors`, but `details`.
     """
     entry: dict[str, Any] = {
         "message": error.inner or error.message,
@@ -85,7 +86,7 @@ def error_body(error: GoogleError, service: Service) -> dict[str, Any]:
     if service == "drive" and error.detail is None:
         return {"error": {"code": error.status, "message": words, "errors": [entry]}}
     body: dict[str, Any] = {"code": error.status, "message": error.message}
-    if service != "people":
+    if service not in ("people", "pubsub"):
         body["errors"] = [entry]
     body["status"] = _STATUS_NAMES.get(error.status, "UNKNOWN")
     if details := _details(error):
@@ -149,7 +150,7 @@ def forbidden(message: str) -> GoogleError:
 
 def not_found(service: Service) -> GoogleError:
     """404 for an item, or a history id, that is not here."""
-    newer = service in ("gmail", "people")
+    newer = service in ("gmail", "people", "pubsub")
     words = "Requested entity was not found." if newer else "Not Found"
     return GoogleError(status=404, reason="notFound", message=words)
 

@@ -197,6 +197,8 @@ def service_of(path: str) -> Service:
             return "calendar"
         case ["drive", *_]:
             return "drive"
+        case ["v1", "projects"]:
+            return "pubsub"
         case ["v1", *_]:
             return "people"
         case _:

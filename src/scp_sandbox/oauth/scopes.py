@@ -25,6 +25,8 @@ CONTACTS_OTHER_READONLY = PREFIX + "contacts.other.readonly"
 DRIVE = PREFIX + "drive"
 DRIVE_READONLY = PREFIX + "drive.readonly"
 DRIVE_METADATA_READONLY = PREFIX + "drive.metadata.readonly"
+PUBSUB = PREFIX + "pubsub"
+CLOUD_PLATFORM = PREFIX + "cloud-platform"
 
 DESCRIPTIONS = {
     OPENID: "Associate you with your personal info",
@@ -48,6 +50,8 @@ DESCRIPTIONS = {
     CONTACTS: "See, edit, download and permanently delete your contacts",
     DRIVE_METADATA_READONLY: "See information about your files",
     DRIVE_READONLY: "See and download all your files",
+    PUBSUB: "View and manage Pub/Sub topics and subscriptions",
+    CLOUD_PLATFORM: "See, edit, configure and delete your Google Cloud data",
     DRIVE: "See, edit, create and delete all of your files",
 }
 

@@ -1,6 +1,6 @@
 """The parameters of `events.list`: read, checked, refused (providers.md section 3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from scp_sandbox.call import Call
@@ -17,6 +17,10 @@ RESTRICTIVE = (
 UNFOLLOWABLE = (
     "q", "updatedMin", "iCalUID", "orderBy", "privateExtendedProperty", "sharedExtendedProperty",
 )  # fmt: skip
+# What `events.instances` takes of all this [D].
+OF_INSTANCES = frozenset(
+    ("maxAttendees", "maxResults", "pageToken", "showDeleted", "timeMax", "timeMin", "timeZone")
+)
 # How far back Google remembers deletions is not published; about four weeks is what is told.
 REMEMBERED_DAYS = 28
 
@@ -80,6 +84,16 @@ def asking(call: Call, now: datetime) -> Asking:
             location_type="parameter",
         )
     return found
+
+
+def asking_for_instances(call: Call, now: datetime) -> Asking:
+    """Reads the parameters of `events.instances`; those of `events.list` alone mean nothing there.
+
+    Raises:
+        GoogleError: 400 for bad ones.
+    """
+    query = {name: call.query[name] for name in OF_INSTANCES & call.query.keys()}
+    return asking(replace(call, query=query), now)
 
 
 def _check_sync(call: Call) -> None:

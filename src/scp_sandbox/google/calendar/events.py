@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from scp_sandbox.call import Call, Reply
-from scp_sandbox.google.calendar.asking import Asking, asking
+from scp_sandbox.google.calendar.asking import Asking, asking, asking_for_instances
 from scp_sandbox.google.calendar.recurrence import instance, occurrences
 from scp_sandbox.google.calendar.rows import Key, instance_rows, page, rows
 from scp_sandbox.google.calendar.shapes import event_resource, events_head
@@ -69,7 +69,7 @@ class Events:
         if series is None:
             raise not_found("calendar")
         now = self._world.clock.moment()
-        what = asking(asked.call, now)
+        what = asking_for_instances(asked.call, now)
         here = digest(asked.user.sub, diary.card.id, series.id)
         start = _start(diary, what, here, digest_of(asked.call))
         found = instance_rows(diary, series, what, now)

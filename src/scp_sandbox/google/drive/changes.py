@@ -3,7 +3,7 @@
 from itertools import islice
 
 from scp_sandbox.call import Call, Reply
-from scp_sandbox.google.drive.files import CACHE, check_corpora
+from scp_sandbox.google.drive.files import CACHE, check_no_shared_drive, check_spaces
 from scp_sandbox.google.drive.shapes import change_resource
 from scp_sandbox.google.errors import GoogleError, invalid_parameter
 from scp_sandbox.google.method import Asked, number
@@ -22,7 +22,7 @@ class Changes:
 
     def start(self, asked: Asked) -> Reply:
         """The token for what will change from now on."""
-        check_corpora(asked.call)
+        check_no_shared_drive(asked.call)
         token = str(self._world.drive(asked.user).change)
         body = {"kind": "drive#startPageToken", "startPageToken": token}
         return asked.reply(body, headers=(CACHE,))
@@ -30,7 +30,8 @@ class Changes:
     def list(self, asked: Asked) -> Reply:
         """One page: each file that changed once, in its latest state, latest change last."""
         call = asked.call
-        check_corpora(call)
+        check_no_shared_drive(call)
+        check_spaces(call)
         drive = self._world.drive(asked.user)
         since = change_token(call, drive)
         limit = number(call, "pageSize", default=100, most=1000)

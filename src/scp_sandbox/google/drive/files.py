@@ -125,10 +125,26 @@ def file_not_found(identity: str) -> GoogleError:
 
 
 def check_corpora(call: Call) -> None:
-    """Lets pass what is about the user's own files: there are no shared drives here.
+    """Lets pass what is about the user's own files.
 
     Raises:
         GoogleError: 404 for a shared drive, 400 for corpora and spaces that are none.
+    """
+    check_no_shared_drive(call)
+    corpora = call.one("corpora")
+    if corpora is not None and corpora not in CORPORA:
+        raise invalid_parameter("corpora", "Invalid Value")
+    if corpora == "drive":
+        words = "The driveId parameter must be specified when corpora is drive."
+        raise invalid_parameter("driveId", words, reason="required")
+    check_spaces(call)
+
+
+def check_no_shared_drive(call: Call) -> None:
+    """Lets pass what names no shared drive: there are none here.
+
+    Raises:
+        GoogleError: 404 for a shared drive.
     """
     if drive_id := call.one("driveId") or call.one("teamDriveId"):
         raise GoogleError(
@@ -138,12 +154,14 @@ def check_corpora(call: Call) -> None:
             location="driveId",
             location_type="parameter",
         )
-    corpora = call.one("corpora")
-    if corpora is not None and corpora not in CORPORA:
-        raise invalid_parameter("corpora", "Invalid Value")
-    if corpora == "drive":
-        words = "The driveId parameter must be specified when corpora is drive."
-        raise invalid_parameter("driveId", words, reason="required")
+
+
+def check_spaces(call: Call) -> None:
+    """Lets pass the one space there is here.
+
+    Raises:
+        GoogleError: 400 for another.
+    """
     if call.one("spaces") not in (None, "", "drive"):
         raise invalid_parameter("spaces", "Invalid Value")
 

@@ -70,9 +70,8 @@ def check(mask: Mask, method: str) -> None:
     Raises:
         MaskError: naming the first that it cannot.
     """
-    schemas = _TABLES[method.partition(".")[0]]
     if title := _ANSWERS.get(method):
-        _check(mask, title, schemas)
+        _check(mask, title, _TABLES[method.partition(".")[0]])
 
 
 def _check(mask: Mask, title: str, schemas: Mapping[str, Schema]) -> None:

@@ -1,5 +1,6 @@
-"""Push: what watches answer. They are recorded, and nothing is ever delivered from here.
+"""Push: what watches answer. They are recorded; nothing is ever sent to an address.
 
-Clients that poll miss nothing; what a client asks for and when it runs out can be read at
+What watched mailboxes tell can be pulled from Pub/Sub (`pubsub`); calendars and drives tell
+nothing. Clients that poll miss nothing; what they watch, and until when, can be read at
 `GET /sandbox/channels`.
 """

@@ -9,7 +9,7 @@ import msgspec
 from scp_sandbox.call import Reply
 from scp_sandbox.google.calendar.events import find_diary
 from scp_sandbox.google.drive.changes import change_token
-from scp_sandbox.google.drive.files import check_corpora, file_not_found
+from scp_sandbox.google.drive.files import check_no_shared_drive, check_spaces, file_not_found
 from scp_sandbox.google.errors import GoogleError, Service, invalid
 from scp_sandbox.google.method import Asked
 from scp_sandbox.google.push.board import Board, Channel, resource_id
@@ -69,7 +69,8 @@ class Channels:
 
     def changes(self, asked: Asked) -> Reply:
         """Drive's `changes.watch`: an hour, or up to seven days."""
-        check_corpora(asked.call)
+        check_no_shared_drive(asked.call)
+        check_spaces(asked.call)
         token = change_token(asked.call, self._world.drive(asked.user))
         path = f"/drive/v3/changes?pageToken={token}&alt=json"
         return self._open(asked, _Watched("drive", "changes", path, usual=3600))

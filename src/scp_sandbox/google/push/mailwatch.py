@@ -24,7 +24,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailWatch:
-    """Watches of mailboxes: one for each user, seven days long; nothing is published."""
+    """Watches of mailboxes: one for each user, seven days long. Labels do not narrow them here."""
 
     def __init__(self, world: World, board: Board) -> None:
         self._world = world
