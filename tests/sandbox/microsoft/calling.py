@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
+from hypothesis import HealthCheck, Phase, settings
 from sandbox.browsing import Answer, Sandbox
 
 ADA = "ada.brightwell@outlook.sandbox.example"
@@ -19,6 +20,12 @@ SECRETS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 EVERYTHING = (
     "openid profile email offline_access User.Read Mail.Read Calendars.Read Contacts.Read"
     " Files.Read"
+)
+# No shrinking: each example is many calls, and the seeds in a failure are short enough.
+FOLLOWED = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
 IMMUTABLE = 'IdType="ImmutableId"'
 

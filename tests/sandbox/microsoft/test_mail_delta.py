@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox.microsoft.calling import ADA, IMMUTABLE, Graph, Microsoft, Round
+from sandbox.microsoft.calling import ADA, FOLLOWED, IMMUTABLE, Graph, Microsoft, Round
 
 INBOX = "/me/mailFolders/inbox/messages/delta"
 PAGES = "odata.maxpagesize=40"
@@ -180,9 +180,7 @@ async def followed(graph: Graph, links: dict[str, str], held: dict[str, str], pr
         held.update({i: folder for i, item in latest.items() if "@removed" not in item})
 
 
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(FOLLOWED, max_examples=5)
 @given(
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4),
     prefer=st.sampled_from([f"{IMMUTABLE}, {PAGES}", PAGES, "odata.maxpagesize=7"]),

@@ -70,7 +70,7 @@ def event_change(rng: random.Random, holding: Holding) -> str:
 
 
 def _new_event(rng: random.Random, holding: Holding) -> Event:
-    now = holding.box.now()
+    now = holding.box.now().replace(second=0, microsecond=0)
     start = When(at=now + timedelta(hours=rng.randint(1, 400)), zone=holding.account.user.zone)
     rule = ("RRULE:FREQ=WEEKLY;COUNT=6",) if rng.random() < 0.2 else ()
     return holding.calendar.create(
