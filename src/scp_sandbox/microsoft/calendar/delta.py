@@ -1,5 +1,6 @@
 """`calendarView/delta`: a window frozen in the token, and rounds of what changed (section 8)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from scp_sandbox.call import Reply
 from scp_sandbox.microsoft.calendar.ids import EventIds
 from scp_sandbox.microsoft.calendar.shapes import occurrence
-from scp_sandbox.microsoft.calendar.store import Calendar
+from scp_sandbox.microsoft.calendar.store import Calendar, Row
 from scp_sandbox.microsoft.calendar.views import Window, kind_of, rows
 from scp_sandbox.microsoft.graph.asked import Asked
 from scp_sandbox.microsoft.graph.delta import delta_page, removed
@@ -62,9 +63,16 @@ def changes(asked: Asked, calendar: Calendar, kind: Kind[Event]) -> Reply:
     """
     at = _round(asked, calendar)
     window = window_of(at.start, at.end)
-    found = _all(asked, calendar, kind, at, window)
+    key = ("delta", at.start, at.end, at.since, at.until)
+    found = calendar.remembered(key, lambda: _rows(calendar, at, window))
     size = asked.prefer.page or DEFAULT_TOP
-    shown = found[at.given : at.given + size]
+    ids = EventIds(calendar.user.email)
+    shown = [
+        removed("event", ids.event(row, immutable=asked.prefer.immutable))
+        if isinstance(row, str)
+        else _told(kind, row, asked)
+        for row in found[at.given : at.given + size]
+    ]
     more = at.given + size < len(found)
     if more:
         ahead = msgspec.structs.replace(at, given=at.given + size)
@@ -97,28 +105,22 @@ def _round(asked: Asked, calendar: Calendar) -> Round:
     return at if at.until else msgspec.structs.replace(at, until=calendar.change)
 
 
-def _all(
-    asked: Asked, calendar: Calendar, kind: Kind[Event], at: Round, window: Window
-) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def _rows(calendar: Calendar, at: Round, window: Window) -> Iterator[Row]:
+    """All that a round tells, in order: what is gone of a root before what there is of it."""
     if at.since is None:
         for root in calendar.roots(at.until):
-            found += [_told(kind, e, asked) for e in rows(root, window)]
-        return found
-    ids = EventIds(calendar.user.email)
+            yield from rows(root, window)
+        return
     for name, touched in calendar.changed(at.since, at.until):
         now = rows(calendar.root(name, at.until), window)
         before = rows(calendar.root(name, at.since), window)
-        gone = [e.id for e in before if e.id not in {n.id for n in now}]
+        living = {event.id for event in now}
+        gone = [event.id for event in before if event.id not in living]
         if not now and not gone:
-            # A change outside the window is told as a removal, too: nobody can tell which (M).
+            # A change outside the window is told as a removal, too: nobody can tell which [M].
             gone = [name]
-        found += [
-            removed("event", ids.event(identity, immutable=asked.prefer.immutable))
-            for identity in gone
-        ]
-        found += [_told(kind, e, asked) for e in now if _concerned(e, name, touched)]
-    return found
+        yield from gone
+        yield from (event for event in now if _concerned(event, name, touched))
 
 
 def _concerned(event: Event, root: str, touched: frozenset[str]) -> bool:

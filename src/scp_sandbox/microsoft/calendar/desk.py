@@ -52,7 +52,10 @@ class CalendarDesk:
 
     def view(self, asked: Asked) -> Reply:
         """`GET /me/calendarView`: everything within a window, series spelled out."""
-        found = within(self._calendar(asked).roots(), self._window(asked))
+        calendar, window = self._calendar(asked), self._window(asked)
+        key = ("view", window.start.isoformat(), window.end.isoformat(), calendar.change)
+        spelled = calendar.remembered(key, lambda: within(calendar.roots(), window))
+        found = [event for event in spelled if not isinstance(event, str)]
         context = owned(asked, "calendarView")
         return listing(self._kind(asked), found, asked, place="me/calendarView", context=context)
 

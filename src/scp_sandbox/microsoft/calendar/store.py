@@ -7,7 +7,7 @@ itself; exceptions and called-off instances are kept as events that name their s
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -16,6 +16,11 @@ from scp_sandbox.microsoft.graph.errors import GraphError, sync_state_lost
 from scp_sandbox.world.diaryplan import event_id, plan_diary
 from scp_sandbox.world.event import Event, When
 from scp_sandbox.world.people import User
+
+Key = tuple[str | int | None, ...]
+# An event, or the name of one that is gone.
+Row = Event | str
+_MOST_SPELLED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Calendar:
         self._was: dict[str, list[tuple[int, Event | None]]] = {}
         self._log: list[tuple[int, str]] = []
         self._inside: dict[str, set[str]] = {}
+        self._spelled: dict[Key, tuple[Row, ...]] = {}
         for event in planned:
             self._index(event)
         self.change = len(planned) + 1
@@ -78,6 +84,16 @@ class Calendar:
             name = identity.partition("_")[0]
             touched[name] = touched.pop(name, set()) | {identity}
         return [(name, frozenset(what)) for name, what in touched.items()]
+
+    def remembered(self, key: Key, make: Callable[[], Iterable[Row]]) -> tuple[Row, ...]:
+        """What `make` gives for a key that says all it depends on; made once for many pages."""
+        found = self._spelled.pop(key, None)
+        if found is None:
+            found = tuple(make())
+            while len(self._spelled) >= _MOST_SPELLED:
+                del self._spelled[next(iter(self._spelled))]
+        self._spelled[key] = found
+        return found
 
     # -- changing --------------------------------------------------------------------------------
 
