@@ -8,6 +8,10 @@ from sandbox.conftest import running
 from sandbox.microsoft.calling import Graph, Microsoft
 
 from scp_sandbox import SandboxSettings
+from scp_sandbox.clock import Clock
+from scp_sandbox.microsoft.accounts import ACCOUNTS
+from scp_sandbox.microsoft.mail.box import Box
+from scp_sandbox.microsoft.mail.mail import Mail
 
 SMALL = SandboxSettings(messages=300, events=90, contacts=60, files=80)
 
@@ -42,3 +46,10 @@ async def microsoft() -> AsyncIterator[Microsoft]:
 async def graph(microsoft: Microsoft) -> Graph:
     """Ada's Graph in a world of the test's own."""
     return await microsoft.sign_in()
+
+
+@pytest.fixture(scope="session")
+def some() -> Mail:
+    """One message of Ada's."""
+    account = ACCOUNTS[0]
+    return Box(account.user, seed=1, visible=20, clock=Clock()).newest_first()[0]
