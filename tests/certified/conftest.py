@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from certified.google_clients import Google, signed_in
+from certified.microsoft_clients import Outlook, outlook_of
 from sandbox.browsing import Sandbox
 from sandbox.conftest import running
 
@@ -45,3 +46,19 @@ async def google(sandbox: Sandbox) -> AsyncIterator[Google]:
     google = await signed_in(sandbox)
     yield google
     google.close()
+
+
+@pytest.fixture
+async def reading(quiet: Sandbox) -> AsyncIterator[Outlook]:
+    """Ada's Outlook, for reading."""
+    outlook = await outlook_of(quiet)
+    yield outlook
+    outlook.close()
+
+
+@pytest.fixture
+async def outlook(sandbox: Sandbox) -> AsyncIterator[Outlook]:
+    """Ada's Outlook, for a test that changes the world or its rules."""
+    outlook = await outlook_of(sandbox)
+    yield outlook
+    outlook.close()

@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError
 
 Json = dict[str, Any]
 
-API_NAMES = {"gmail": "v1", "calendar": "v3", "people": "v1", "drive": "v3"}
+API_NAMES = {"gmail": "v1", "calendar": "v3", "people": "v1", "drive": "v3", "pubsub": "v1"}
 _RANGES = {
     "int32": (-(2**31), 2**31 - 1),
     "uint32": (0, 2**32 - 1),

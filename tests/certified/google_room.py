@@ -26,6 +26,7 @@ SCOPES = (
     scopes.CALENDAR_READONLY,
     scopes.CONTACTS_READONLY,
     scopes.DRIVE_METADATA_READONLY,
+    scopes.PUBSUB,
 )
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any
 from urllib.parse import unquote_plus
 
+import msgspec
+
 from scp_sandbox.call import Call, Query, Reply
 from scp_sandbox.microsoft.accounts import Account, tenant_known
 from scp_sandbox.microsoft.identity import refusals, scopes
