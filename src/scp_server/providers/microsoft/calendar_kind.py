@@ -126,10 +126,16 @@ class OutlookCalendar:
     # -- items -----------------------------------------------------------------------------------
 
     def complete(self, bodies: Mapping[str, dict[str, Any]]) -> Reading[dict[str, Reply]]:
-        """The events of a page, each fetched whole; occurrences are none."""
-        ids = [i for i, body in bodies.items() if body.get("type") != "occurrence"]
-        replies = (yield tuple(map(self.get, ids))) if ids else ()
-        return dict(zip(ids, replies, strict=True))
+        """The events of a page; occurrences are none.
+
+        A first round holds single events and exceptions whole. Of a series it does not say which
+        occurrences were deleted, so its master is fetched; so is whatever came in part.
+        """
+        events = {i: b for i, b in bodies.items() if b.get("type") != "occurrence"}
+        wanted = [i for i, body in events.items() if not _is_whole(body)]
+        replies = (yield tuple(map(self.get, wanted))) if wanted else ()
+        fetched = dict(zip(wanted, replies, strict=True))
+        return {i: fetched.get(i) or Reply(body=body) for i, body in events.items()}
 
     def fill(self, bodies: Mapping[str, dict[str, Any]]) -> Reading[None]:
         """An event comes with all it has."""
@@ -146,6 +152,10 @@ class OutlookCalendar:
             return None
         item = calendar_event(body, self._calendar or None)
         return Change(kind=kind, item=item, version=version_of(body), raw=body)
+
+
+def _is_whole(body: Mapping[str, Any]) -> bool:
+    return body.get("type") in {"singleInstance", "exception"} and "subject" in body
 
 
 _CALENDAR: Final = Ask(
