@@ -185,7 +185,7 @@ ONEDRIVE_FILES = Kind(
     held=lambda payload: payload["subject"],
     bustle="files",
     lose_position="/sandbox/outlook/delta/expire",
-    share=0.9,
+    share=0.85,
 )
 KINDS = (
     GMAIL_MESSAGES,
