@@ -12,7 +12,7 @@ from scp_sandbox.world.people import COLLEAGUES, User
 
 SPAN_DAYS = 900
 FOLDER_SHARE = 0.12
-SHARED_SHARE = 0.08
+SHARED_SHARE = 0.05
 TRASHED_SHARE = 0.04
 
 _ALPHABET = string.ascii_letters + string.digits + "-_"
