@@ -177,9 +177,10 @@ class FolderFollowing:
         return written(FollowPlace(folders=link, walks=walks, newest=newest, coming=newest))
 
     def _list_folders(self, link: str) -> Reading[tuple[list[dict[str, Any]], str]]:
-        if self._collections.folders is None:
+        folders = self._collections.folders
+        if folders is None:
             return [], ""
-        return (yield from walk(self._collections.folders, link, "a folder"))
+        return (yield from walk(replace(folders, live=bool(link)), link, "a folder"))
 
     def _followed(self, listed: Sequence[Mapping[str, Any]]) -> list[str]:
         there = [entry for entry in listed if not is_removed(entry)]

@@ -1,6 +1,7 @@
 """Outlook messages as what is followed and listed: their requests, their folders, their shape."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -54,7 +55,8 @@ class MailMessages:
         """Get the names of the folders, when they are not known yet."""
         if self._names is None and self.folders is not None:
             self._names = {}
-            listed, _ = yield from walk(self.folders, "", "a folder")
+            # Few, and following may wait for them.
+            listed, _ = yield from walk(replace(self.folders, live=True), "", "a folder")
             for entry in listed:
                 if not is_removed(entry):
                     self.folder(entry)
