@@ -73,7 +73,7 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
         Route("/batch/drive/v3", edge(BatchDesk(front, "/drive/v3/").answer)),
         Route("/batch", edge(BatchDesk(front, "/").answer)),
         Mount("/sandbox", app=edge(control.answer)),
-        Route("/", edge(Landing(house.world.users).answer)),
+        Route("/", edge(Landing((*house.world.users, *microsoft.users)).answer)),
     ]
     routes += [Route(path, edge(oauth.answer)) for path in PATHS]
     routes += _of_microsoft(microsoft, edge)

@@ -22,6 +22,7 @@ from scp_sandbox.microsoft.reception.batch import GraphBatch
 from scp_sandbox.microsoft.reception.frontdesk import GraphDesk
 from scp_sandbox.oauth.clients import Client
 from scp_sandbox.settings import SandboxSettings
+from scp_sandbox.world.people import User
 
 Answer = Callable[[Call], Awaitable[Reply]]
 
@@ -37,6 +38,11 @@ class House:
     office: Office
     throttle: Throttle
     exchange: Exchange
+
+    @property
+    def users(self) -> tuple[User, ...]:
+        """Everybody who has an account here."""
+        return tuple(account.user for account in self.office.accounts)
 
 
 def build_house(

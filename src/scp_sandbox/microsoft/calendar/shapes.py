@@ -17,6 +17,8 @@ from scp_sandbox.microsoft.graph.entities import Kind
 from scp_sandbox.microsoft.graph.zones import spelled, windows_name
 from scp_sandbox.world.event import Attendee, Event, When
 
+Property = Callable[[Event, Asked], Any]
+
 UNSET = "0001-01-01T00:00:00Z"
 _CLOSED = frozenset(("body", "bodyPreview"))
 _RESPONSES = {
@@ -54,7 +56,11 @@ def change_key(event: Event) -> str:
     return "DwAAABYAAAC" + base64.b64encode(digest).decode()
 
 
-def _event(calendar: Calendar, ids: EventIds) -> dict[str, Callable[[Event, Asked], Any]]:
+def _event(calendar: Calendar, ids: EventIds) -> dict[str, Property]:
+    return {**_described(calendar, ids), **_detailed(calendar)}
+
+
+def _described(calendar: Calendar, ids: EventIds) -> dict[str, Property]:
     return {
         "id": lambda e, a: ids.event(e.id, immutable=a.prefer.immutable),
         "createdDateTime": lambda e, _: _precise(e.created_us),
@@ -83,6 +89,11 @@ def _event(calendar: Calendar, ids: EventIds) -> dict[str, Callable[[Event, Aske
         "showAs": lambda e, _: _shown_as(e),
         "type": lambda e, _: kind_of(e),
         "webLink": lambda e, a: f"{a.call.base}/owa/?itemid={ids.event(e.id, immutable=False)}",
+    }
+
+
+def _detailed(calendar: Calendar) -> dict[str, Property]:
+    return {
         "onlineMeetingUrl": lambda _, __: None,
         "isOnlineMeeting": lambda _, __: False,
         "onlineMeetingProvider": lambda _, __: "unknown",
