@@ -47,6 +47,11 @@ class DriveDesk:
         """`GET /me/drive`."""
         return single(drive_kind(), self._files(asked), asked, context="drives")
 
+    def drives(self, asked: Asked) -> Reply:
+        """`GET /me/drives`: there is but the one."""
+        files = [self._files(asked)]
+        return listing(drive_kind(), files, asked, place="me/drives", context="drives")
+
     def item(self, asked: Asked) -> Reply:
         """`GET /me/drive/items/{item}` and `/me/drive/root`."""
         files = self._files(asked)
@@ -116,7 +121,10 @@ class DriveDesk:
         return at
 
     def _files(self, asked: Asked) -> Files:
-        return self._files_of(asked.account)
+        files = self._files_of(asked.account)
+        if asked.at.get("drive", files.id) != files.id:
+            raise no_such_file()
+        return files
 
     def _node(self, asked: Asked) -> Node:
         found = self._files(asked).found(asked.at.get("item", "root"))
@@ -135,16 +143,20 @@ def _tells(files: Files, at: Round, node: Node) -> bool:
 def drive_methods(files_of: Callable[[Account], Files]) -> tuple[Method, ...]:
     """The methods, the more particular paths first; units as SharePoint counts (section 6.2)."""
     desk = DriveDesk(files_of)
-    item = "/me/drive/items/{item}"
-    rows: tuple[tuple[str, str, Callable[[Asked], Reply], int], ...] = (
-        ("drive.get", "/me/drive", desk.drive, 1),
-        ("driveItem.get", "/me/drive/root", desk.item, 1),
-        ("driveItem.delta", "/me/drive/root/delta", desk.delta, 2),
-        ("driveItem.delta", "/me/drive/items/root/delta", desk.delta, 2),
-        ("driveItem.children", "/me/drive/root/children", desk.children, 2),
-        ("driveItem.get", item, desk.item, 1),
-        ("driveItem.children", f"{item}/children", desk.children, 2),
-    )
+    rows: list[tuple[str, str, Callable[[Asked], Reply], int]] = [
+        ("drives.list", "/me/drives", desk.drives, 1)
+    ]
+    for drive in ("/me/drive", "/me/drives/{drive}", "/drives/{drive}"):
+        item = drive + "/items/{item}"
+        rows += [
+            ("drive.get", drive, desk.drive, 1),
+            ("driveItem.get", f"{drive}/root", desk.item, 1),
+            ("driveItem.delta", f"{drive}/root/delta", desk.delta, 2),
+            ("driveItem.delta", f"{drive}/items/root/delta", desk.delta, 2),
+            ("driveItem.children", f"{drive}/root/children", desk.children, 2),
+            ("driveItem.get", item, desk.item, 1),
+            ("driveItem.children", f"{item}/children", desk.children, 2),
+        ]
     return tuple(
         Method(
             service="drive",

@@ -65,7 +65,8 @@ def _tokens(text: str) -> list[_Term | str]:
         elif match["name"] is None and match["word"] in ("AND", "OR", "NOT"):
             found.append(match["word"])
         else:
-            value = match["word"] if match["phrase"] is None else match["phrase"]
+            # Single quotes mean nothing in the language; clients put them around words anyway.
+            value = match["word"].strip("'") if match["phrase"] is None else match["phrase"]
             name = (match["name"] or "").lower()
             found.append(_Term(name, match["how"] or "", value, match["phrase"] is not None))
     if not found:
