@@ -1,4 +1,4 @@
-"""A sandboxed Google: real HTTP on one loopback port, an invented world behind it.
+"""A sandboxed Google and Microsoft: real HTTP on one loopback port, invented worlds behind it.
 
     settings = SandboxSettings(seed=1, messages=1200)
     await serve(settings, host="127.0.0.1", port=5001)
@@ -14,8 +14,11 @@ same address (without the query) as `application/x-www-form-urlencoded` with
 
 and follow the 302 to the client's `redirect_uri` with `code` and `state`, or `error`.
 
+The page at `microsoft_endpoints(…)["authorization_url"]` has the same fields; accounts there are
+such as `ada.brightwell@outlook.sandbox.example`, and its form is sent back to where it came from.
+
 Everything else a test may want (mail that arrives, faults, quotas, the clock, what is in the
-world) is under `/sandbox/`, described in `scp_sandbox.control`.
+world) is under `/sandbox/`, described in `scp_sandbox.control` and `scp_sandbox.microsoft.control`.
 """
 
 from scp_sandbox.app import build_app

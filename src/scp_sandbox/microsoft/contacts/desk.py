@@ -94,19 +94,20 @@ class ContactsDesk:
         at = self._round(asked, contacts, folder.id, kind)
         after = at.after if at.after is not None else at.since or 0
         rows = [
-            (c.change, _told(asked, contacts, kind, at, c))
-            for c in contacts.book.changed_since(after)
-            if contacts.folder_of(c) == folder and _tells(at, c)
+            contact
+            for contact in contacts.book.changed_since(after)
+            if contacts.folder_of(contact) == folder and _tells(at, contact)
         ]
         size = asked.prefer.page or DEFAULT_TOP
         more = len(rows) > size
         shown = rows[:size]
         if more:
-            ahead = msgspec.structs.replace(at, after=shown[-1][0])
+            ahead = msgspec.structs.replace(at, after=shown[-1].change)
         else:
             ahead = msgspec.structs.replace(at, since=contacts.book.change, after=None)
         place = f"{_place(contacts, folder)}/delta"
-        return delta_page(asked, "contact", place, [body for _, body in shown], ahead, more=more)
+        items = [_told(asked, contacts, kind, at, contact) for contact in shown]
+        return delta_page(asked, "contact", place, items, ahead, more=more)
 
     def _round(self, asked: Asked, contacts: Contacts, place: str, kind: Kind[Any]) -> Round:
         token = asked.option("$deltatoken") or asked.option("$skiptoken")

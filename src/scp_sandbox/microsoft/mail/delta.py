@@ -63,8 +63,9 @@ class Deltas:
         size = asked.prefer.page or DEFAULT_TOP
         if at.since is None:
             return self._first(asked, at, place, size)
-        entries = self._changes(asked, at)
-        return self._paged(asked, at, place, entries[:size], more=len(entries) > size)
+        found = self._changes(at)
+        entries = [(row.change, self._told(asked, at, row)) for row in found[:size]]
+        return self._paged(asked, at, place, entries, more=len(found) > size)
 
     def folders(self, asked: Asked) -> Reply:
         """A page of the changes of all folders."""
@@ -134,23 +135,26 @@ class Deltas:
             items = []
         return self._answer(asked, place, items, ahead, more=more)
 
-    def _changes(self, asked: Asked, at: Round) -> list[Entry]:
+    def _changes(self, at: Round) -> list[Mail | Tomb]:
+        """What a round has still to tell, oldest change first."""
         since = at.since or 0
         after = since if at.after is None else at.after
-        entries: list[Entry] = []
-        for mail in self._box.changed_since(after):
-            created = mail.arrived > since
-            wanted = not at.kinds or ("created" if created else "updated") in at.kinds
-            if mail.folder == at.folder and wanted and _above(mail, at.floor):
-                entries.append((mail.change, self._changed(asked, at, mail, created=created)))
-        if not at.kinds or "deleted" in at.kinds:
-            entries += [
-                (tomb.change, self._gone(asked, tomb))
-                for tomb in self._box.tombs_since(after)
-                if tomb.folder == at.folder and tomb.core
-            ]
-        entries.sort(key=lambda e: e[0])
-        return entries
+        found: list[Mail | Tomb] = [
+            mail
+            for mail in self._box.changed_since(after)
+            if mail.folder == at.folder
+            and _above(mail, at.floor)
+            and _wanted(at, "created" if mail.arrived > since else "updated")
+        ]
+        if _wanted(at, "deleted"):
+            tombs = self._box.tombs_since(after)
+            found += [tomb for tomb in tombs if tomb.folder == at.folder and tomb.core]
+        return sorted(found, key=lambda row: row.change)
+
+    def _told(self, asked: Asked, at: Round, row: Mail | Tomb) -> dict[str, Any]:
+        if isinstance(row, Tomb):
+            return self._gone(asked, row)
+        return self._changed(asked, at, row, created=row.arrived > (at.since or 0))
 
     def _changed(self, asked: Asked, at: Round, mail: Mail, *, created: bool) -> dict[str, Any]:
         """A whole object, or with `$select` only what changed of what was selected."""
@@ -186,6 +190,10 @@ class Deltas:
 
 def _with(at: Round, **changed: Any) -> Round:  # noqa: ANN401
     return msgspec.structs.replace(at, **changed)
+
+
+def _wanted(at: Round, kind: str) -> bool:
+    return not at.kinds or kind in at.kinds
 
 
 def _above(mail: Mail, floor: int | None) -> bool:
