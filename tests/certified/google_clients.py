@@ -1,4 +1,4 @@
-"""Google's own Python client, pointed at a sandbox as `docs/sandbox.md` tells its users to."""
+"""Google's own Python client, pointed at a sandbox as `docs/sandbox_clients.md` tells to."""
 
 # ruff: noqa: ANN401 - the client is untyped
 

@@ -95,6 +95,8 @@ async def test_a_drive_is_walked_folder_by_folder(quiet: Sandbox, user: str) -> 
     assert [found.object_id for found in drives] == [drive.object_id]
     named = await threaded(lambda: storage.get_drive(drive.object_id))
     assert named.object_id == drive.object_id
+    assert (await outlook.refused(f"/drives/{drive.object_id}x/root")).status_code == 404
+    assert (await outlook.get(f"/drives/{drive.object_id}/root"))["root"] == {}
 
     def walk(folder: Any) -> list[Any]:  # noqa: ANN401
         items = list(folder.get_items(limit=500))
