@@ -135,20 +135,24 @@ def test_a_series_comes_into_sight_once_with_its_first_occurrence() -> None:
     assert sorted(told) == [("updated", "N", None), ("updated", "X", None)]
 
 
-def test_what_is_removed_and_still_there_is_told_as_it_is_now_and_what_is_not_is_deleted() -> None:
+def test_what_is_removed_has_left_the_window_or_is_deleted_or_is_told_as_it_is_now() -> None:
     calendar = Calendar()
     calendar.add("moved", NOON)
     calendar.add("deleted", NOON)
+    calendar.add("back", NOON)
+    calendar.add("series", NOON, type="seriesMaster")
     connector = OutlookEvents(EventFilters())
     since = calendar.hear(connector.bookmark())
     calendar.add("moved", NOON + 900 * DAY, changeKey="v2")
     del calendar.events["deleted"]
-    calendar.removed = ["moved", "deleted", "never known"]
+    calendar.removed = ["moved", "deleted", "never known", "back", "series"]
     _, told = calendar.caught_up(connector, since)
     assert told == [
-        ("updated", "moved", None),
+        ("deleted", "moved", "left_filter"),
         ("deleted", "deleted", None),
         ("deleted", "never known", None),
+        ("updated", "back", None),
+        ("deleted", "series", "left_filter"),
     ]
 
 

@@ -14,8 +14,9 @@ from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.providers.foreign import text
 from scp_server.providers.microsoft.calendar_filters import EventJudge, Span
 from scp_server.providers.microsoft.delta import PAGE, prefer
-from scp_server.providers.microsoft.shapes_calendar import calendar_event
+from scp_server.providers.microsoft.shapes_calendar import begin_of, calendar_event, end_of
 from scp_server.providers.microsoft.values import version_of
+from scp_server.providers.moments import parsed
 from scp_wire.events import ChangeKind
 
 ME: Final = "/v1.0/me"
@@ -116,12 +117,18 @@ class OutlookCalendar:
         """An occurrence can be fetched, too; it is told with its series."""
         return body.get("type") != "occurrence"
 
-    def left(self, body: Mapping[str, Any]) -> bool:
-        """A series removed from a window that is a filter has no occurrence left in it.
+    def left(self, body: Mapping[str, Any], folder: str) -> bool:
+        """Whether it is outside of the window, where Graph calls every change a removal.
 
-        Of other events their times tell, and a window that moves is no filter.
+        A series is when none of its occurrences is inside: then only is it called removed.
         """
-        return body.get("type") == "seriesMaster" and not self.moves
+        if body.get("type") == "seriesMaster":
+            return True
+        low, _, high = (parsed(side) for side in folder.partition(_BETWEEN))
+        start, end = begin_of(body), end_of(body)
+        if start is None or end is None or low is None or high is None:
+            return False
+        return end <= low or start >= high
 
     # -- items -----------------------------------------------------------------------------------
 

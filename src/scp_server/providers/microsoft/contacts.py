@@ -99,9 +99,9 @@ class _Contacts:
         """Whatever is found by a contact's id is one."""
         return bool(body)
 
-    def left(self, body: Mapping[str, Any]) -> bool:
+    def left(self, body: Mapping[str, Any], folder: str) -> bool:
         """What is removed from a folder and is there has moved."""
-        del body
+        del body, folder
         return False
 
     def prepare(self) -> Reading[None]:

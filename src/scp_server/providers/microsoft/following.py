@@ -75,8 +75,11 @@ class Collections(Protocol):
         """Whether what was fetched is an item of the stream's kind."""
         ...
 
-    def left(self, body: Mapping[str, Any]) -> bool:
-        """Whether an item that a round calls removed, and is there, has left the filters."""
+    def left(self, body: Mapping[str, Any], folder: str) -> bool:
+        """Whether an item that a round calls removed, and is there, has left the stream.
+
+        `folder`: the newest one that is followed.
+        """
         ...
 
     def prepare(self) -> Reading[None]:
@@ -320,7 +323,8 @@ class FolderFollowing:
     def _change(self, look: _Look, item: str, body: dict[str, Any]) -> Change | None:
         if identity_of(body, self._collections.what) != item:
             raise ProviderProtocolError("Microsoft answered with another item than was asked for.")
-        if look.touched[item] is not None and self._collections.left(body):
+        newest = look.after.walks[-1].folder if look.after.walks else ""
+        if look.touched[item] is not None and self._collections.left(body, newest):
             return gone(item, version_of(body), LEFT_FILTER)
         new = look.newest.is_new(body)
         change = self._collections.change(body, ChangeKind.CREATED if new else ChangeKind.UPDATED)

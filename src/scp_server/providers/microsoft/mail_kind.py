@@ -94,9 +94,9 @@ class MailMessages:
         """Whatever is found by a message's id is one."""
         return bool(body)
 
-    def left(self, body: Mapping[str, Any]) -> bool:
+    def left(self, body: Mapping[str, Any], folder: str) -> bool:
         """What is removed from a folder and is there has moved."""
-        del body
+        del body, folder
         return False
 
     def fill(self, bodies: Mapping[str, dict[str, Any]]) -> Reading[None]:
