@@ -26,6 +26,8 @@ class Kind:
     """The name of this world's random changes in `bustle`."""
     lose_position: str
     """Path of the control call that makes every position given out so far useless."""
+    elsewhere: Callable[[str, str], set[str]] = lambda _sandbox, _account: set()
+    """Ids of what exists and lies outside of what is streamed: it may be held, or not."""
     share: float = 1.0
     """Of the items the sandbox was asked for, how many there are at least."""
 
@@ -85,6 +87,15 @@ def _outlook_events(sandbox: str, account: str) -> dict[str, Fact]:
         if event["seriesMasterId"]:
             shown[ids[event["seriesMasterId"]]] = event["subject"]
     return dict.fromkeys(shown)
+
+
+def _outlook_events_elsewhere(sandbox: str, account: str) -> set[str]:
+    """Events that were moved out of the window: no deletion, so a consumer may still hold them."""
+    at = f"{sandbox}/sandbox/outlook/{account}/events"
+    there = {event["immutableId"] for event in fetch(at)["events"]}
+    far = fetch(f"{at}?start=2022-01-01T00:00:00Z&end=2031-01-01T00:00:00Z")["events"]
+    there |= {event["immutableId"] for event in far if event["type"] == "exception"}
+    return there - _outlook_events(sandbox, account).keys()
 
 
 def _outlook_contacts(sandbox: str, account: str) -> dict[str, Fact]:
@@ -163,6 +174,7 @@ OUTLOOK_EVENTS = Kind(
     provider="microsoft",
     stream_type="outlook_events",
     world=_outlook_events,
+    elsewhere=_outlook_events_elsewhere,
     held=lambda payload: None,
     bustle="events",
     lose_position="/sandbox/outlook/delta/expire",

@@ -17,7 +17,7 @@ import pytest
 from anyio import to_thread
 from support.mirror import Mirror
 from support.processes import Child, fetch, operator_key, start_sandbox, start_server
-from support.worlds import KINDS, Kind, bustled, position_lost
+from support.worlds import KINDS, Fact, Kind, bustled, position_lost
 
 from scp_sdk import AsyncSCPClient
 from scp_sdk.sandbox_consent import consent_in_sandbox
@@ -164,10 +164,15 @@ def shake(there: Scene, kind: Kind, chance: random.Random) -> None:
 async def settled(there: Scene, kind: Kind, mirror: Mirror, seed: int) -> None:
     """Wait until the mirror shows the world."""
     world = await to_thread.run_sync(kind.world, there.sandbox.url, there.account)
+    elsewhere = await to_thread.run_sync(kind.elsewhere, there.sandbox.url, there.account)
+
+    def held() -> dict[str, Fact]:
+        return {k: kind.held(v) for k, v in mirror.held.items() if k not in elsewhere}
+
     with anyio.move_on_after(150) as waiting:
-        while {key: kind.held(payload) for key, payload in mirror.held.items()} != world:
+        while held() != world:
             await mirror.changed()
-    held = {key: kind.held(payload) for key, payload in mirror.held.items()}
-    missing, extra = world.keys() - held.keys(), held.keys() - world.keys()
-    stale = {key for key in world.keys() & held.keys() if world[key] != held[key]}
+    mine = held()
+    missing, extra = world.keys() - mine.keys(), mine.keys() - world.keys()
+    stale = {key for key in world.keys() & mine.keys() if world[key] != mine[key]}
     assert not waiting.cancelled_caught, f"seed {seed}: {missing=} {extra=} {stale=} {mirror.told=}"
