@@ -46,12 +46,18 @@ def file_resource(node: Node, drive: Drive) -> Json:
         "isAppAuthorized": False,
         "quotaBytesUsed": str((node.size or 0) if mine else 0),
     }
+    return body | _at_times(node, drive, mine=mine)
+
+
+def _at_times(node: Node, drive: Drive, *, mine: bool) -> Json:
+    """What only some files have."""
+    body: Json = {}
     if node.description is not None:
         body["description"] = node.description
     if node.parent is not None:
         body["parents"] = [node.parent]
     if mine:
-        body["modifiedByMeTime"] = body["modifiedTime"]
+        body["modifiedByMeTime"] = _milliseconds(node.modified_us)
     if node.shared_us is not None:
         body["sharedWithMeTime"] = _milliseconds(node.shared_us)
         body["sharingUser"] = person(node.owner, drive)
