@@ -64,8 +64,10 @@ async def test_a_request_is_noted_with_its_status_and_time_and_without_its_query
 ) -> None:
     seen = await log_of(
         caplog,
-        request(f"/api/stream/{STREAM}/status")
-        | {"route": SimpleNamespace(path="/api/stream/{stream_id}/status")},
+        {
+            **request(f"/api/stream/{STREAM}/status"),
+            "route": SimpleNamespace(path="/api/stream/{stream_id}/status"),
+        },
         {"type": "http.response.start", "status": 404},
         {"type": "http.response.body"},
     )
