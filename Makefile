@@ -38,6 +38,9 @@ fix: $(STAMP)  ## format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+soak: $(STAMP)  ## many seeds of what the tests try a few of; SEEDS=200; rewrites docs/soak.md
+	$(BIN)/python scripts/soak.py --seeds $(or $(SEEDS),200)
+
 schema: $(STAMP)  ## rewrite schema/ and the generated pages of docs/
 	$(BIN)/python scripts/check_drift.py --write
 
