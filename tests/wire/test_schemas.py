@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scp_wire.items import CalendarEvent, Contact, File, Message, Thread
@@ -22,6 +22,7 @@ ITEMS = {
 
 
 @pytest.mark.parametrize("name", ITEMS)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_whatever_an_item_holds_fits_its_schema(name: str, data: st.DataObject) -> None:
     item = data.draw(st.from_type(ITEMS[name]))

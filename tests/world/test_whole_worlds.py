@@ -37,7 +37,7 @@ SMALL: Final = [
     "--token-lifetime=8",
 ]
 ROUNDS: Final = 8
-CHANGES: Final = 60
+CHANGES: Final = 130
 """Random changes in each round."""
 
 
