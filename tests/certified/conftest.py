@@ -13,12 +13,12 @@ from scp_sandbox import SandboxSettings
 SMALL = SandboxSettings(messages=120, events=60, contacts=50, files=60)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def quiet() -> AsyncIterator[Sandbox]:
     """A sandbox that tests leave as it is."""
     async with running(SMALL) as opened:

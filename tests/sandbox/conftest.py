@@ -14,7 +14,7 @@ from scp_sandbox import SandboxSettings, serve
 Opened = Callable[[SandboxSettings], Awaitable[Sandbox]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -42,14 +42,14 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def shared() -> AsyncIterator[Sandbox]:
     """One small world for all tests that leave it as it is."""
     async with running(SandboxSettings(messages=300, events=90)) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def shared_token(shared: Sandbox) -> str:
     """Ada's access token in the shared world."""
     return await shared.sign_in()

@@ -16,20 +16,20 @@ from scp_sandbox.microsoft.mail.mail import Mail
 SMALL = SandboxSettings(messages=300, events=90, contacts=60, files=80)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def at_rest() -> AsyncIterator[Sandbox]:
     """One small world for all tests that leave it as it is."""
     async with running(SMALL) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def resting(at_rest: Sandbox) -> Microsoft:
     """Microsoft in the world that stays as it is."""
     return Microsoft(at_rest)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def reading(resting: Microsoft) -> Graph:
     """Ada's Graph in the world that stays as it is."""
     return await resting.sign_in()
@@ -48,7 +48,7 @@ async def graph(microsoft: Microsoft) -> Graph:
     return await microsoft.sign_in()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def some() -> Mail:
     """One message of Ada's."""
     account = ACCOUNTS[0]
