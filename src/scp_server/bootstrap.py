@@ -136,7 +136,7 @@ async def serve(
             server.app,
             http="httptools",
             ws=WebSocketProtocol,
-            # Deflate costs a third of the CPU and 100 KB a client: reference figures in docs.
+            # Deflate costs CPU and memory for each client, and events are small.
             ws_per_message_deflate=False,
             ws_max_size=MAX_INBOUND,
             lifespan="off",
