@@ -45,6 +45,8 @@ def beside(settings: Settings) -> Beside:
         seed=settings.sandbox_seed,
         messages=settings.sandbox_messages,
         events=settings.sandbox_events,
+        contacts=settings.sandbox_contacts,
+        files=settings.sandbox_files,
         quotas=settings.sandbox_quotas,
         base_url=base,
     )

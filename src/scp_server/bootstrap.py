@@ -19,8 +19,8 @@ from scp_server.access.limits import Limits
 from scp_server.api.app import build_app
 from scp_server.api.services import ApiValues, Endings, Services
 from scp_server.bus.memory import MemoryRateLimits
+from scp_server.config import registrations
 from scp_server.config.operator_key import operator_key
-from scp_server.config.registrations import google_registration, microsoft_registration
 from scp_server.config.settings import Settings
 from scp_server.config.tariffs import tariffs
 from scp_server.config.values import engine_values, limit_values
@@ -106,7 +106,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             ground.clock,
             ground.chance,
         )
-        links = Registry(_lines(ground, tokens, authorities))
+        lines = _lines(ground, tokens, authorities)
+        links = Registry(lines, outlook_days=registrations.outlook_days(settings.microsoft))
         supervisor = Supervisor(_machinery(ground, links), engine_values(settings))
         ground.relay.engine = supervisor
         limits = Limits(MemoryRateLimits(ground.clock), limit_values(settings), ground.clock)
@@ -213,8 +214,8 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
 
 def _authorities(ground: Ground) -> dict[Provider, Authority]:
     http, clock = ground.http, ground.clock
-    google = google_registration(ground.settings.google)
-    microsoft = microsoft_registration(ground.settings.microsoft)
+    google = registrations.google_registration(ground.settings.google)
+    microsoft = registrations.microsoft_registration(ground.settings.microsoft)
     authorities: dict[Provider, Authority] = {}
     if google is not None:
         authorities[Provider.GOOGLE] = GoogleAuthority(google, http, clock)

@@ -60,6 +60,9 @@ def test_without_any_setting_everything_has_the_contract_s_default() -> None:
     assert settings.sandbox is False
     assert (settings.sandbox_seed, settings.sandbox_messages) == (1, 1200)
     assert (settings.sandbox_events, settings.sandbox_quotas) == (300, "generous")
+    assert (settings.sandbox_contacts, settings.sandbox_files) == (200, 400)
+    microsoft = settings.microsoft
+    assert (microsoft.event_days_back, microsoft.event_days_ahead) == (30, 365)
     limits = settings.limits
     assert (limits.connections_per_session, limits.connection_window_seconds) == (5, 300)
     assert (limits.stream_events_per_minute, limits.data_requests_per_minute) == (100, 50)
@@ -290,6 +293,16 @@ def test_the_sandbox_refuses_the_world_and_real_clients() -> None:
     for name in ("GOOGLE", "MICROSOFT"):
         refused = refusal({"SCP_SANDBOX": "on", f"SCP_{name}__CLIENT_ID": "x"})
         assert f"SCP_{name}__CLIENT_ID" in refused.message
+
+
+def test_outlook_s_window_is_no_wider_than_microsoft_shows() -> None:
+    back, ahead = "SCP_MICROSOFT__EVENT_DAYS_BACK", "SCP_MICROSOFT__EVENT_DAYS_AHEAD"
+    widest = load({back: "825", ahead: "1000"}).microsoft
+    assert (widest.event_days_back, widest.event_days_ahead) == (825, 1000)
+    refused = refusal({back: "826", ahead: "1000"})
+    assert refused.setting == ahead
+    assert back in refused.message
+    assert "1825" in refused.message
 
 
 def test_a_client_secret_without_its_id_is_refused() -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from providers.hurried import HurriedClock
+from providers.test_outlook_calendar import Calendar
 from providers.test_registry import config
 from support.time_and_chance import RecordedChance
 
@@ -15,6 +16,7 @@ from scp_server.domain.streams import StreamConfig
 from scp_server.providers.exchange import Exchange
 from scp_server.providers.link import Line
 from scp_server.providers.microsoft.calendar import OutlookEvents
+from scp_server.providers.microsoft.calendar_filters import Days
 from scp_server.providers.microsoft.contacts import OutlookContacts
 from scp_server.providers.microsoft.dialect import microsoft_dialect
 from scp_server.providers.microsoft.drive import OneDriveFiles
@@ -44,7 +46,7 @@ class NoTokens:
 
 
 @pytest.fixture
-async def links() -> AsyncIterator[Registry]:
+async def lines() -> AsyncIterator[dict[Provider, Line]]:
     clock, tariff = HurriedClock(), microsoft_tariff()
     async with aiohttp.ClientSession() as http:
         line = Line(
@@ -55,7 +57,12 @@ async def links() -> AsyncIterator[Registry]:
             clock=clock,
             chance=RecordedChance(),
         )
-        yield Registry({Provider.MICROSOFT: line})
+        yield {Provider.MICROSOFT: line}
+
+
+@pytest.fixture
+def links(lines: dict[Provider, Line]) -> Registry:
+    return Registry(lines)
 
 
 def at_microsoft(kind: StreamType, filters: Filters) -> StreamConfig:
@@ -115,6 +122,16 @@ async def test_what_microsoft_cannot_do_is_refused_by_field(
     with pytest.raises(StreamConfigError) as caught:
         links.check(at_microsoft(kind, filters))
     assert caught.value.details["field"] == field
+
+
+async def test_outlook_s_window_is_as_wide_as_the_operator_says(
+    lines: dict[Provider, Line],
+) -> None:
+    calendar = Calendar()
+    links = Registry(lines, outlook_days=Days(back=1, ahead=2))
+    chosen = at_microsoft(StreamType.OUTLOOK_EVENTS, EventFilters())
+    calendar.hear(links.connector(chosen).bookmark())
+    assert calendar.rounds == [("2026-11-22T00:00:00Z", "2026-11-25T00:00:00Z")]
 
 
 async def test_a_search_is_refused_with_real_time_and_taken_without(links: Registry) -> None:

@@ -10,8 +10,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from scp_server.config.faults import ConfigError
 from scp_server.config.fields import Setting
-from scp_server.config.settings import Settings
+from scp_server.config.settings import MicrosoftSettings, Settings
 from scp_server.domain.secrets import OPERATOR_PREFIX
+from scp_server.providers.microsoft.calendar_filters import MOST_DAYS
 
 MIN_OPERATOR_KEY: Final = 22
 """Characters after the prefix: 128 bits in base64url."""
@@ -32,6 +33,7 @@ def check(settings: Settings, known: tuple[Setting, ...]) -> None:
     _check_operator_key(settings)
     _check_clients(settings)
     _check_tenant(settings.microsoft.tenant)
+    _check_days(settings.microsoft)
     _check_tls(settings)
     _check_bind(settings)
     _check_sandbox(settings)
@@ -161,6 +163,15 @@ def _check_tenant(tenant: str) -> None:
             "SCP_MICROSOFT__TENANT",
             f"SCP_MICROSOFT__TENANT must be one of {', '.join(TENANTS)}, or a directory (tenant) id"
             f" in small letters as the app's overview page shows it, not {tenant!a}.",
+        )
+
+
+def _check_days(microsoft: MicrosoftSettings) -> None:
+    if microsoft.event_days_back + microsoft.event_days_ahead > MOST_DAYS:
+        raise ConfigError(
+            "SCP_MICROSOFT__EVENT_DAYS_AHEAD",
+            "SCP_MICROSOFT__EVENT_DAYS_BACK and SCP_MICROSOFT__EVENT_DAYS_AHEAD must not be more"
+            f" than {MOST_DAYS} days together: Microsoft shows no more of a calendar at once.",
         )
 
 

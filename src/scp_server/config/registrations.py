@@ -1,7 +1,8 @@
-"""Settings as the app registrations that the authorities of the providers are made with."""
+"""Settings as the app registrations at the providers, and as what is read by them."""
 
 from scp_server.config.settings import GoogleSettings, MicrosoftSettings
 from scp_server.providers.google.oauth import GoogleEndpoints
+from scp_server.providers.microsoft.calendar_filters import Days
 from scp_server.providers.microsoft.oauth import MicrosoftEndpoints
 
 
@@ -39,3 +40,8 @@ def microsoft_registration(microsoft: MicrosoftSettings) -> MicrosoftEndpoints |
         client_id=microsoft.client_id,
         client_secret=microsoft.client_secret,
     )
+
+
+def outlook_days(microsoft: MicrosoftSettings) -> Days:
+    """How much of a calendar is in sight where a stream's filters do not say."""
+    return Days(back=microsoft.event_days_back, ahead=microsoft.event_days_ahead)

@@ -152,6 +152,23 @@ class MicrosoftSettings(Struct, frozen=True, kw_only=True):
             " organisation, from 1,200 for the smallest.",
         ),
     ] = 1_200
+    event_days_back: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_824,
+            description="outlook_events without `time_min` begin so many days before today.",
+        ),
+    ] = 30
+    event_days_ahead: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_825,
+            description="outlook_events without `time_max` end so many days after today; with"
+            " the days back no more than 1,825, the widest window Microsoft shows.",
+        ),
+    ] = 365
 
 
 class LimitSettings(Struct, frozen=True, kw_only=True):
@@ -302,6 +319,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     sandbox_events: Annotated[
         int, Meta(ge=0, le=1_000_000, description="Events of each simulated user.")
     ] = 300
+    sandbox_contacts: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Contacts of each simulated user.")
+    ] = 200
+    sandbox_files: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Files and folders of each simulated user.")
+    ] = 400
     sandbox_quotas: Annotated[
         Quotas, Meta(description="Whether the sandbox refuses as the real providers do.")
     ] = "generous"

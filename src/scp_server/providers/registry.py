@@ -1,7 +1,8 @@
 """Registry: which connector reads which stream type, as a literal table; links for sessions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +20,7 @@ from scp_server.providers.google.gmail import GmailMessages
 from scp_server.providers.google.gmail_threads import GmailThreads
 from scp_server.providers.link import HttpLink, Line
 from scp_server.providers.microsoft.calendar import OutlookEvents
+from scp_server.providers.microsoft.calendar_filters import Days
 from scp_server.providers.microsoft.calendar_filters import check_events as check_outlook_events
 from scp_server.providers.microsoft.contacts import OutlookContacts
 from scp_server.providers.microsoft.drive import OneDriveFiles, check_files
@@ -98,8 +100,14 @@ def _outlook_messages(config: StreamConfig) -> Connector:
     return OutlookMessages(_outlook_mail(config), max_results=config.max_results)
 
 
-def _outlook_events(config: StreamConfig) -> Connector:
-    return OutlookEvents(_events(config), max_results=config.max_results)
+def _outlook_events(config: StreamConfig, days: Days | None = None) -> Connector:
+    sight = days or Days()
+    return OutlookEvents(
+        _events(config),
+        max_results=config.max_results,
+        days_back=sight.back,
+        days_ahead=sight.ahead,
+    )
 
 
 def _outlook_contacts(config: StreamConfig) -> Connector:
@@ -236,10 +244,16 @@ READERS: Final[Mapping[tuple[Provider, StreamType], Reader]] = MappingProxyType(
 
 
 class Registry:
-    """Links (ports.links) over HTTP; `lines` holds what all links to a provider share."""
+    """Links (ports.links) over HTTP; `lines` holds what all links to a provider share.
 
-    def __init__(self, lines: Mapping[Provider, Line]) -> None:
+    `outlook_days`: what outlook_events have in sight where their filters do not say.
+    """
+
+    def __init__(self, lines: Mapping[Provider, Line], *, outlook_days: Days | None = None) -> None:
         self._lines = lines
+        events = (Provider.MICROSOFT, StreamType.OUTLOOK_EVENTS)
+        sighted = partial(_outlook_events, days=outlook_days)
+        self._readers = {**READERS, events: replace(READERS[events], connector=sighted)}
 
     def available(self, stream_type: StreamType, provider: Provider | None = None) -> bool:
         """Whether this server can read that type: at this provider, or at any."""
@@ -286,7 +300,7 @@ class Registry:
                 meter.quota_believed(provider, service, units)
 
     def _reader(self, config: StreamConfig) -> Reader:
-        reader = READERS.get((config.provider, config.stream_type))
+        reader = self._readers.get((config.provider, config.stream_type))
         if reader is None or config.provider not in self._lines:
             can = sorted(kind for provider, kind in READERS if provider in self._lines)
             raise StreamConfigError(

@@ -2,9 +2,10 @@
 
 Graph tells of a calendar only within a window that is fixed when following begins. Where
 `time_min` or `time_max` is given it is that; where not, it moves with the days: from 30 days ago
-to 365 days ahead, both settable. `query` matches when each of its words (or "quoted phrases")
-occurs, in any case, in the subject, body, location, or in the name or address of the organiser or
-an attendee: Graph has no search of its own for events that could be followed.
+to 365 days ahead, unless the operator's settings say otherwise. `query` matches when each of its
+words (or "quoted phrases") occurs, in any case, in the subject, body, location, or in the name or
+address of the organiser or an attendee: Graph has no search of its own for events that could be
+followed.
 """
 
 import re
@@ -25,6 +26,14 @@ MOST_DAYS: Final = 1825
 """Graph refuses a wider calendar view (ErrorCalendarViewRangeTooBig)."""
 _DAY: Final = timedelta(days=1)
 _TERM: Final = re.compile(r'"([^"]+)"|(\S+)')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """How far a window that moves with the days reaches."""
+
+    back: int = DAYS_BACK
+    ahead: int = DAYS_AHEAD
 
 
 def check_events(filters: EventFilters) -> None:
