@@ -66,13 +66,27 @@ async def test_plain_lists_over_pages_give_exactly_the_worlds_ids(
 ) -> None:
     truth = (await shared.control(f"{BOX}/events"))["calendars"]
     total = 0
-    for calendar, ids in truth.items():
+    for calendar, events in truth.items():
         path = f"/calendar/v3/calendars/{quote(calendar)}/events"
         items, sync = await pages(shared, shared_token, {"maxResults": "7"}, path)
-        assert [item["id"] for item in items] == ids
+        assert [item["id"] for item in items] == [event["id"] for event in events]
         assert sync
-        total += len(ids)
+        total += len(events)
     assert total == 90
+
+
+async def test_the_control_tells_of_events_what_google_tells(
+    shared: Sandbox, shared_token: str
+) -> None:
+    control = (await shared.control(f"{BOX}/events"))["calendars"][ADA]
+    items, _ = await pages(shared, shared_token, {"timeZone": "UTC"})
+    for item, event in zip(items, control, strict=True):
+        times = [item.get(name, {}) for name in ("start", "end", "originalStartTime")]
+        told = [time.get("date") or time.get("dateTime") for time in times]
+        assert [event["status"], event["series"]] == [item["status"], item.get("recurringEventId")]
+        assert event["original"] == told[2]
+        if item["status"] != "cancelled":
+            assert [event["summary"], event["start"], event["end"]] == [item["summary"], *told[:2]]
 
 
 async def test_events_look_like_googles(shared: Sandbox, shared_token: str) -> None:

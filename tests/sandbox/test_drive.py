@@ -72,6 +72,14 @@ async def test_pages_give_every_file_once_trashed_ones_too(
     assert len(first["files"]) == min(int(size.get("pageSize", "100")), 400)
 
 
+async def test_the_control_tells_when_a_file_was_modified_as_google_does(
+    shared: Sandbox, looking: str
+) -> None:
+    found = await listed(shared, looking, fields="nextPageToken,files(id,modifiedTime)")
+    there = {name: file["modified"] for name, file in (await at_source(shared)).items()}
+    assert {file["id"]: file["modifiedTime"] for file in found} == there
+
+
 async def test_without_fields_four_are_told(shared: Sandbox, looking: str) -> None:
     body = (await get(shared, looking, LIST)).json
     assert body["kind"] == "drive#fileList"

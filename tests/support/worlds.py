@@ -1,7 +1,7 @@
 """What the sandbox's world holds of each stream type, as a stream should leave a consumer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,32 +45,75 @@ def position_lost(sandbox: str, account: str, kind: Kind) -> None:
 
 
 def _messages(sandbox: str, account: str) -> dict[str, Fact]:
-    listed = fetch(f"{sandbox}/sandbox/users/{account}/messages")["messages"]
-    return {m["id"]: sorted(m["labelIds"]) for m in listed}
+    return {m["id"]: _message(m) for m in _google(sandbox, account, "messages")}
 
 
-def _events(sandbox: str, account: str) -> dict[str, Fact]:
-    calendars = fetch(f"{sandbox}/sandbox/users/{account}/events")["calendars"]
-    return dict.fromkeys(
-        event if isinstance(event, str) else event["id"]
-        for events in calendars.values()
-        for event in events
-    )
+def _message(listed: dict[str, Any]) -> Fact:
+    return listed["threadId"], listed["subject"], sorted(listed["labelIds"])
+
+
+def _message_held(payload: dict[str, Any]) -> Fact:
+    return payload["thread_id"], payload["subject"], sorted(payload["labels"])
 
 
 def _threads(sandbox: str, account: str) -> dict[str, Fact]:
-    listed = fetch(f"{sandbox}/sandbox/users/{account}/messages")["messages"]
-    return dict.fromkeys(m["threadId"] for m in listed)
+    """Threads that the default listing has: with one message outside of trash and spam."""
+    threads: dict[str, dict[str, Fact]] = {}
+    for message in _google(sandbox, account, "messages?all=true"):
+        threads.setdefault(message["threadId"], {})[message["id"]] = _message(message)
+    shown = {message["threadId"] for message in _google(sandbox, account, "messages")}
+    return {identity: threads[identity] for identity in shown}
+
+
+def _thread_held(payload: dict[str, Any]) -> Fact:
+    return {message["id"]: _message_held(message) for message in payload["messages"]}
+
+
+def _events(sandbox: str, account: str) -> dict[str, Fact]:
+    calendars = _google(sandbox, account, "events", "calendars")
+    return {e["id"]: _event(name, e) for name, events in calendars.items() for e in events}
+
+
+def _event(calendar: str, listed: dict[str, Any]) -> Fact:
+    named = calendar, listed["series"], listed["status"]
+    if listed["status"] == "cancelled":
+        # All that Google tells of an instance that was called off.
+        return *named, None, listed["original"], None
+    return *named, listed["summary"], listed["start"], listed["end"]
+
+
+def _event_held(payload: dict[str, Any]) -> Fact:
+    names = ("calendar_id", "series_id", "status", "subject", "start", "end")
+    return tuple(payload[name] for name in names)
 
 
 def _google_contacts(sandbox: str, account: str) -> dict[str, Fact]:
-    listed = fetch(f"{sandbox}/sandbox/users/{account}/contacts")["contacts"]
-    return {c["resourceName"]: c["name"] for c in listed}
+    listed = _google(sandbox, account, "contacts")
+    return {c["resourceName"]: (c["name"], c["emails"], c["phones"], c["company"]) for c in listed}
+
+
+def _contact_held(payload: dict[str, Any]) -> Fact:
+    return tuple(payload[name] for name in ("subject", "emails", "phones", "organisation"))
 
 
 def _google_files(sandbox: str, account: str) -> dict[str, Fact]:
-    listed = fetch(f"{sandbox}/sandbox/users/{account}/files")["files"]
-    return {f["id"]: f["name"] for f in listed}
+    return {f["id"]: _file(f) for f in _google(sandbox, account, "files")}
+
+
+def _file(listed: dict[str, Any]) -> Fact:
+    parents = [listed["parent"]] if listed["parent"] else []
+    edited = datetime.fromisoformat(listed["modified"])
+    return listed["name"], parents, listed["trashed"], listed["size"], edited
+
+
+def _file_held(payload: dict[str, Any]) -> Fact:
+    edited = datetime.fromisoformat(payload["modified"])
+    return *(payload[n] for n in ("subject", "parent_ids", "trashed", "size")), edited
+
+
+def _google(sandbox: str, account: str, what: str, inside: str = "") -> Any:  # noqa: ANN401 - JSON
+    answer = fetch(f"{sandbox}/sandbox/users/{account}/{what}")
+    return answer[inside or what.partition("?")[0]]
 
 
 def _outlook_events(sandbox: str, account: str) -> dict[str, Fact]:
@@ -118,44 +161,41 @@ GMAIL_MESSAGES = Kind(
     provider="google",
     stream_type="gmail_messages",
     world=_messages,
-    held=lambda payload: sorted(payload["labels"]),
+    held=_message_held,
     bustle="mail",
     lose_position="/sandbox/history/expire",
+)
+GMAIL_THREADS = replace(
+    GMAIL_MESSAGES,
+    name="gmail_threads",
+    stream_type="gmail_threads",
+    world=_threads,
+    held=_thread_held,
+    share=0.2,
 )
 CALENDAR_EVENTS = Kind(
     name="calendar_events",
     provider="google",
     stream_type="calendar_events",
     world=_events,
-    held=lambda payload: None,
+    held=_event_held,
     bustle="events",
     lose_position="/sandbox/sync_tokens/expire",
 )
-GMAIL_THREADS = Kind(
-    name="gmail_threads",
-    provider="google",
-    stream_type="gmail_threads",
-    world=_threads,
-    held=lambda payload: None,
-    bustle="mail",
-    lose_position="/sandbox/history/expire",
-    share=0.2,
-)
-GOOGLE_CONTACTS = Kind(
+GOOGLE_CONTACTS = replace(
+    CALENDAR_EVENTS,
     name="contacts-google",
-    provider="google",
     stream_type="contacts",
     world=_google_contacts,
-    held=lambda payload: payload["subject"],
+    held=_contact_held,
     bustle="contacts",
-    lose_position="/sandbox/sync_tokens/expire",
 )
 GOOGLE_FILES = Kind(
     name="files-google",
     provider="google",
     stream_type="files",
     world=_google_files,
-    held=lambda payload: payload["subject"],
+    held=_file_held,
     bustle="files",
     lose_position="",
     share=0.9,

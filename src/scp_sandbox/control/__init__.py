@@ -7,9 +7,10 @@ JSON both ways, loopback only. `{email}` is a user's address.
   `POST users/{email}/mail {count}` or `{subject, from, from_name, body, shape, thread_id, labels}`;
   `POST users/{email}/messages/{id}/labels {add, remove, thread}` and
   `…/{id}/trash|untrash|delete|read|unread {thread}`.
-- `GET users/{email}/events`: ids by calendar; `POST users/{email}/events {calendar, summary,
-  start, end, …}`, `…/events/{id}/update {…}`, `/move {minutes}`, `/cancel {original}`.
-- `GET users/{email}/contacts`: ids (the world's own and Google's `resourceName`) and names;
+- `GET users/{email}/events`: events by calendar (`?all=true`: deleted ones too);
+  `POST users/{email}/events {calendar, summary, start, end, …}`, `…/events/{id}/update {…}`,
+  `/move {minutes}`, `/cancel {original}`.
+- `GET users/{email}/contacts`: ids (the world's own and Google's `resourceName`), names and more;
   `POST users/{email}/contacts {given, family, emails, phones, company, title, notes}`,
   `…/contacts/{id}/update {…}`, `/delete`, `/merge {other}`, `/rename` (another `resourceName`).
   `{id}` is either of the two.

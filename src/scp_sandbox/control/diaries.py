@@ -18,11 +18,11 @@ class DiaryControl:
         self._world = world
 
     def list(self, user: User, call: Call) -> dict[str, Any]:
-        """Ids by calendar, as plain `events.list` calls have them; `all=true`: deleted ones too."""
+        """Events by calendar, as plain `events.list` has them; `all=true`: deleted ones too."""
         everything = call.flag("all")
         return {
             "calendars": {
-                diary.card.id: [e.id for e in diary if everything or diary.shown(e)]
+                diary.card.id: [_entry(e) for e in diary if everything or diary.shown(e)]
                 for diary in self._world.diaries(user).values()
             }
         }
@@ -106,4 +106,18 @@ def _when(text: str, zone: str) -> When:
 
 
 def _entry(event: Event) -> dict[str, Any]:
-    return {"id": event.id, "status": event.status, "etag": event.etag, "summary": event.summary}
+    return {
+        "id": event.id,
+        "status": event.status,
+        "etag": event.etag,
+        "summary": event.summary,
+        "start": _told(event.start),
+        "end": _told(event.end),
+        "series": event.series_id,
+        "original": _told(event.original) if event.original else None,
+    }
+
+
+def _told(when: When) -> str:
+    """The date, or the moment in UTC, as `_when` reads them."""
+    return when.day.isoformat() if when.day else f"{when.moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -7,6 +7,7 @@ import msgspec
 
 from scp_sandbox.call import Call
 from scp_sandbox.control.asked import ControlError, FileFields, NewFile, Parent, Words, read
+from scp_sandbox.google.calendar.shapes import rfc3339
 from scp_sandbox.world.arrivals import known
 from scp_sandbox.world.drive import Drive
 from scp_sandbox.world.node import Node
@@ -105,6 +106,7 @@ def _entry(node: Node) -> dict[str, Any]:
         "parent": node.parent,
         "owner": node.owner.email,
         "size": node.size,
+        "modified": rfc3339(node.modified_us),
         "trashed": node.trashed,
         "shared": node.shared,
         "mine": node.shared_us is None,
