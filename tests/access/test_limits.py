@@ -153,3 +153,27 @@ def test_a_verdict_of_another_counter_is_judged_by_its_policy(meter: Meter) -> N
     low = Verdict(policy=Policy("other", 100, 60.0), allowed=True, remaining=10, reset_in=5.0)
     assert meter.limits.warning(low) is not None
     assert meter.limits.warning(low) is None
+
+
+async def test_a_connection_that_came_to_nothing_was_never_counted(meter: Meter) -> None:
+    first = await meter.limits.connections(1)
+    meter.clock.turn(10)
+    for _ in range(20):
+        await meter.limits.not_accepted(await meter.limits.connections(1))
+    for _ in range(4):
+        await meter.limits.connections(1)
+    with pytest.raises(LimitReached) as caught:
+        await meter.limits.connections(1)
+    # The first one's place is the next to be free: nobody else's hit was taken back for it.
+    assert caught.value.retry_after == 290
+    await meter.limits.not_accepted(first)
+    assert (await meter.limits.connections(1)).remaining == 0
+
+
+async def test_a_hit_is_taken_back_once(meter: Meter) -> None:
+    verdict = await meter.limits.connections(1)
+    await meter.limits.not_accepted(verdict)
+    meter.clock.turn(1)
+    await meter.limits.connections(1)
+    await meter.limits.not_accepted(verdict)
+    assert (await meter.limits.connections(1)).remaining == 3

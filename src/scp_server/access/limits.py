@@ -53,11 +53,15 @@ class Limits:
         self._warned: dict[tuple[str, str], float] = {}
 
     async def connections(self, session_pk: int) -> Counted:
-        """Count an accepted Socket.IO connection.
+        """Count a Socket.IO connection before it is let in. See `not_accepted`.
 
         Raises: LimitReached.
         """
         return await self._hit(self._connections, str(session_pk))
+
+    async def not_accepted(self, verdict: Counted) -> None:
+        """A connection that was counted came to nothing, or took a seat again: it never counted."""
+        await self._rates.take_back(verdict.policy, verdict.key, verdict)
 
     async def data_requests(self, key: str) -> Counted:
         """Count a REST call of a session (or, without a credential, of an address).
@@ -132,5 +136,6 @@ def _counted(verdict: Verdict, key: str) -> Counted:
         allowed=verdict.allowed,
         remaining=verdict.remaining,
         reset_in=verdict.reset_in,
+        at=verdict.at,
         key=key,
     )

@@ -35,6 +35,12 @@ class MemoryRateLimits:
             self._logs[policy, key] = log
         return verdict
 
+    async def take_back(self, policy: Policy, key: str, verdict: Verdict) -> None:
+        """Forget a hit: what it was counted for came to nothing."""
+        log = self._logs.get((policy, key))
+        if log is not None and verdict.at is not None:
+            log.take_back(verdict.at)
+
     async def look(self, policy: Policy, key: str) -> Verdict:
         """What a hit would be answered now, without counting it."""
         log = self._logs.get((policy, key)) or SlidingLog(policy)

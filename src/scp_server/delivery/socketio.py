@@ -24,6 +24,7 @@ from scp_server.delivery.subscribing import Subscribe, read_subscription
 from scp_server.domain.errors import ScpError, SessionNotFound, ShuttingDown, SlowConsumer
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.sessions import Session
+from scp_server.engine.arrivals import Arrival
 from scp_server.engine.readers import Reader, ReaderClosed
 from scp_server.engine.signal import Signal
 from scp_server.engine.supervisor import Supervisor
@@ -165,9 +166,7 @@ class SocketIO:
         if hello.arrival.cursors:
             # Reading again from a cursor costs what a start costs.
             await doors.limits.starts(session.pk)
-        if not doors.supervisor.seat_waits(session.pk, hello.arrival.agent_id):
-            await doors.limits.connections(session.pk)
-        reader = await doors.supervisor.attach(session, hello.arrival)
+        reader = await self._attached(session, hello.arrival)
         consumer = Consumer(
             connection=line.eio_sid,
             session_pk=session.pk,
@@ -178,6 +177,35 @@ class SocketIO:
         return Connection(
             line=line, reader=reader, consumer=consumer, session=session, scope=anyio.CancelScope()
         )
+
+    async def _attached(self, session: Session, arrival: Arrival) -> Reader:
+        """Only who is let in counts as a connection, and only who takes no seat again.
+
+        It is counted before, so that many who come at once are not let in first and counted then.
+        """
+        limits, supervisor = self._doors.limits, self._doors.supervisor
+        expected = supervisor.seat_waits(session.pk, arrival.agent_id)
+        counted = None if expected else await limits.connections(session.pk)
+        try:
+            reader = await supervisor.attach(session, arrival)
+        except BaseException:
+            if counted is not None:
+                with anyio.CancelScope(shield=True):
+                    await limits.not_accepted(counted)
+            raise
+        if counted is not None and reader.seated:
+            await limits.not_accepted(counted)
+        elif counted is None and not reader.seated:
+            await self._count_late(session, arrival, reader)
+        return reader
+
+    async def _count_late(self, session: Session, arrival: Arrival, reader: Reader) -> None:
+        """The seat that waited was taken by another connection that came at the same time."""
+        try:
+            await self._doors.limits.connections(session.pk)
+        except BaseException:
+            self._doors.supervisor.leave(session.pk, reader, arrival.agent_id, seat=False)
+            raise
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         self._part(sid, seat=reason != GOODBYE)

@@ -5,7 +5,7 @@ smaller but refuses who did exactly what the reset time said. Refused hits are n
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Verdict:
     allowed: bool
     remaining: int
     reset_in: float
+    at: float | None = None
+    """When the hit was counted, by which it can be taken back. None when it was not counted."""
 
 
 class SlidingLog:
@@ -42,7 +44,12 @@ class SlidingLog:
         if not verdict.allowed or self._policy.limit == 0:
             return verdict
         self._hits.append(now)
-        return self.look_after(now)
+        return replace(self.look_after(now), at=now)
+
+    def take_back(self, at: float) -> None:
+        """Forget the hit that was counted at that time; what came of it did not happen."""
+        if at in self._hits:
+            self._hits.remove(at)
 
     def look(self, now: float) -> Verdict:
         """What a hit now would be answered, without counting it."""

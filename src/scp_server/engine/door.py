@@ -57,6 +57,7 @@ class Door:
                 if seat is not None:
                     live.seats.give_back(arrival.agent_id, seat)
                 raise
+        reader.seated = seat is not None
         return reader
 
     async def _let_in(self, live: LiveSession, session: Session, arrival: Arrival) -> Reader:

@@ -79,6 +79,8 @@ class Reader:
         self._wake = Signal()
         self._notices: deque[Encoded] = deque(maxlen=MAX_NOTICES)
         self._closed: str | None = None
+        self.seated = False
+        """Whether it took a seat again that was left by a connection that was lost."""
         self.floors: Mapping[str, int] = {}
         """By stream id: up to where events are not due, having been proven before it came."""
         self.subscription = subscription

@@ -12,6 +12,10 @@ class RateLimits(Protocol):
         """Count a hit if there is room for it."""
         ...
 
+    async def take_back(self, policy: Policy, key: str, verdict: Verdict) -> None:
+        """Forget a hit that `verdict` was given for: what it was counted for came to nothing."""
+        ...
+
     async def look(self, policy: Policy, key: str) -> Verdict:
         """What a hit would be answered now, without counting it."""
         ...
