@@ -274,3 +274,15 @@ def test_a_backfill_goes_on_from_a_cursor_without_following() -> None:
     plan = Plan(real_time=False, max_results=None)
     place = Place(phase=Phase.BACKFILLING, since=HERE, resume=LATER, taken=5)
     assert adopted(place, plan) == Place(phase=Phase.BACKFILLING, resume=LATER)
+
+
+def test_a_cap_of_the_provider_is_remembered_unless_the_stream_s_own_bound_came_first() -> None:
+    place = Place(phase=Phase.BACKFILLING)
+    changes = (change("a"), change("b"))
+    last = StepRead(Step(changes=changes, resume=None, capped=True))
+    whole, _ = step(place, last, Plan(real_time=False, max_results=2))
+    assert (whole.phase, whole.capped) == (Phase.READ, True)
+    cut, _ = step(place, last, Plan(real_time=False, max_results=1))
+    assert (cut.phase, cut.cut, cut.capped) == (Phase.READ, True, False)
+    plain = StepRead(Step(changes=changes, resume=None))
+    assert not step(place, plain, Plan(real_time=False, max_results=None))[0].capped

@@ -204,3 +204,23 @@ def test_a_listing_that_ignores_what_is_asked_is_noticed() -> None:
 
     with pytest.raises(ProviderProtocolError):
         told(OutlookMessages(NOTHING).backfill(first.resume), deaf)
+
+
+@pytest.mark.parametrize(("there", "told_of", "capped"), [(990, 990, False), (1030, 1000, True)])
+def test_a_search_says_when_it_came_to_the_end_of_what_microsoft_gives(
+    there: int,
+    told_of: int,
+    capped: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    mailbox = Mailbox({f"m{n}": float(n) for n in range(there)})
+    connector = OutlookMessages(OutlookMailFilters(search="budget"))
+    found: list[str] = []
+    resume: Position | None = None
+    while True:
+        read, _ = told(connector.backfill(resume), mailbox)
+        found += [change.item.id for change in read.changes]
+        resume = read.resume
+        if resume is None:
+            break
+        assert not read.capped
+    assert (len(set(found)), read.capped) == (told_of, capped)

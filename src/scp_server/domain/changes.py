@@ -38,6 +38,14 @@ class Step:
     changes: tuple[Change, ...]
     resume: Position | None
     skipped: tuple[Skipped, ...] = ()
+    current: bool = False
+    """Whether the items are as they were when the step was asked for, in all steps alike.
+
+    Where they are not (pages of a round that was frozen at its start, a page that is kept for
+    several steps), what changed since the backfill began is told once more after it.
+    """
+    capped: bool = False
+    """Whether it is the last because the provider gives no more, though there may be more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

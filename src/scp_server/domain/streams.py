@@ -35,6 +35,9 @@ class Reason(StrEnum):
     NEEDS_CONSENT = "needs_consent"
     INACTIVE = "inactive"
     REQUESTED = "requested"
+    COMPLETED = "completed"
+    PROVIDER_RESULT_CAP = "provider_result_cap"
+    """Completed with all that the provider gives, which may be less than there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +72,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     phase: Phase = Phase.STARTING
     since: Position | None = None
-    """Where following goes on; None when nothing is followed."""
+    """Where following goes on; None when nothing is followed. In a backfill: where it began."""
+    ahead: Position | None = None
+    """How far changes were followed during the backfill; None when no further than `since`."""
     resume: Position | None = None
     """Where the backfill goes on; None at its start."""
     taken: int = 0
     """Items of this backfill so far, held against `max_results`."""
     cut: bool = False
     """Whether `max_results` ended the backfill with more there; `resume` is then where."""
+    capped: bool = False
+    """Whether the provider ended the backfill at a cap of its own, with more there perhaps."""
     recovering: bool = False
     """Whether this backfill repairs a lost position: its end is announced as `stream_resumed`."""
 

@@ -92,6 +92,7 @@ class Courses:
         await machinery.streams.save(stream.stream_id, base, now=machinery.clock.now())
         running = self._assemble(live, session, stream, base)
         running.beginning, running.fresh = row, fresh
+        running.share.items_written = max(base.items, stream.items_streamed)
         self._start(self.tasks, live, running)
         return running
 
@@ -173,6 +174,7 @@ class Courses:
         running = self._assemble(live, session, before.stream, base)
         running.beginning = row
         running.share.items_written = max(row.items, before.share.items_written)
+        running.read_before = before.items_read
         return running
 
     def _start(self, tasks: TaskGroup, live: LiveSession, running: Running) -> None:
@@ -242,7 +244,9 @@ class Courses:
         except Exception as fault:  # noqa: BLE001  (the boundary: one stream's fault stays its own)
             _LOG.exception("stream_crashed", stream=short_stream(running.stream.stream_id))
             return _failed(fault)
-        return Ending(state=StreamState.COMPLETED, reason="completed")
+        capped = running.runner.place.capped
+        reason = Reason.PROVIDER_RESULT_CAP if capped else Reason.COMPLETED
+        return Ending(state=StreamState.COMPLETED, reason=reason)
 
     def _left(self, running: Running) -> Ending | None:
         match running.leaving:
@@ -289,6 +293,8 @@ class Courses:
         while True:
             try:
                 await running.saver.flush()
+                if running.leaving is not Leaving.REWOUND:
+                    await self._record_count(running)
                 if ending is not None:
                     await self._record(running, ending)
             except StorageUnavailable:
@@ -314,13 +320,15 @@ class Courses:
         )
         live.window.append(running.share, draft)
 
+    async def _record_count(self, running: Running) -> None:
+        # From here on the database alone knows how many were streamed.
+        written = running.share.items_written
+        if written > running.saver.newest.items:
+            await self._machinery.streams.count(running.stream.stream_id, written)
+
     async def _record(self, running: Running, ending: Ending) -> None:
         machinery, stream = self._machinery, running.stream
         now = machinery.clock.now()
-        row, written = running.saver.newest, running.share.items_written
-        if written > row.items:
-            # From here on the database alone knows how many were streamed.
-            await machinery.streams.save(stream.stream_id, replace(row, items=written), now=now)
         await machinery.streams.end(
             stream.stream_id, ending.state, ending.reason, ending.error, now=now
         )

@@ -5,7 +5,10 @@
         |                         |
         +--- Failed(START_OVER) --+------ also from FOLLOWING
 
-While backfilling, changes are followed as well: a `ChangesRead` moves `since` and nothing else.
+While backfilling, changes are followed as well: a `ChangesRead` moves `ahead` and nothing else.
+What a backfill shows after that may be older than what was told meanwhile; unless its steps are
+known to be `current`, following goes on at `since`, where the backfill began: the changes come
+again, and the last word on each item is the newest.
 Everything that decides where a stream goes next is in this file. `Emit` and `Announce` come before
 the new place is marked, so that a crash between the two repeats a step and loses none.
 """
@@ -166,8 +169,9 @@ def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
         return moved, commands
     ended = (Announce(Announcement.RESUMED),) if place.recovering else ()
     if plan.real_time:
+        since = (place.ahead or place.since) if read.current else place.since
         followed = msgspec.structs.replace(
-            moved, phase=Phase.FOLLOWING, resume=None, recovering=False
+            moved, phase=Phase.FOLLOWING, since=since, ahead=None, resume=None, recovering=False
         )
         return followed, (*commands, *ended)
     # A step that was cut short is begun again by whoever goes on from here: repeats, no hole.
@@ -177,15 +181,18 @@ def _backfilled(place: Place, read: Step, plan: Plan) -> Transition:
         phase=Phase.READ,
         resume=read.resume if whole else place.resume,
         cut=not whole or read.resume is not None,
+        capped=whole and read.capped,
         recovering=False,
     )
     return completed, (*commands, *ended, Announce(Announcement.COMPLETED))
 
 
 def _followed(place: Place, followed: Followed, plan: Plan) -> Transition:
-    moved = msgspec.structs.replace(place, since=followed.since)
     commands = _emit(followed.changes, followed.skipped, Origin.LIVE)
-    if place.phase is Phase.BACKFILLING or plan.real_time or followed.more:
+    if place.phase is Phase.BACKFILLING:
+        return msgspec.structs.replace(place, ahead=followed.since), commands
+    moved = msgspec.structs.replace(place, since=followed.since)
+    if plan.real_time or followed.more:
         return moved, commands
     # It began at the cursor of a stream that followed, and was not asked to: it has caught up.
     completed = msgspec.structs.replace(moved, phase=Phase.READ)
@@ -228,5 +235,6 @@ def adopted(place: Place, plan: Plan) -> Place:
         place = msgspec.structs.replace(place, phase=Phase.BACKFILLING, cut=False)
     if place.phase is not Phase.BACKFILLING:
         return place
-    since = place.since if plan.real_time else None
-    return msgspec.structs.replace(place, since=since, taken=0)
+    if not plan.real_time:
+        place = msgspec.structs.replace(place, since=None, ahead=None)
+    return msgspec.structs.replace(place, taken=0)

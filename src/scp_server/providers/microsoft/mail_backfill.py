@@ -92,7 +92,13 @@ class MailBackfill:
         onwards = self._onwards(place, group, following if whole else None, rest=not whole)
         self._went_on_at = None if onwards is None else written(onwards)
         changes = tuple(change for change in shaped.found.values() if change is not None)
-        return Step(changes=changes, resume=self._went_on_at, skipped=(*nameless, *shaped.skipped))
+        found = place.count + len(group)
+        return Step(
+            changes=changes,
+            resume=self._went_on_at,
+            skipped=(*nameless, *shaped.skipped),
+            capped=onwards is None and self._search is not None and found >= SEARCH_CAP,
+        )
 
     def _created(self, _identity: str, body: dict[str, Any]) -> Change | None:
         return self._messages.change(body, ChangeKind.CREATED)
