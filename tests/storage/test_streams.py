@@ -329,3 +329,24 @@ async def test_a_place_moved_to_another_event_is_not_read(tmp_path: Path) -> Non
     async with sql_stores(path, keys) as stores:
         with pytest.raises(SealBroken):
             await stores.streams.latest("stream-1")
+
+
+async def test_going_back_to_an_earlier_place_takes_nothing_back_of_what_was_streamed(
+    stores: Stores, session: Session
+) -> None:
+    await stores.streams.create(a_stream(session.pk))
+    await stores.streams.save("stream-1", a_row(9), now=NOW)
+    counts = []
+    for act in (
+        stores.streams.save("stream-1", a_row(0, "next"), now=NOW + 1),
+        stores.streams.count("stream-1", 4),
+        stores.streams.count("stream-1", 12),
+        stores.streams.save("stream-1", a_row(11, "next"), now=NOW + 2),
+        stores.streams.save("stream-1", a_row(13, "next"), now=NOW + 3),
+    ):
+        await act
+        stream = await stores.streams.get("stream-1")
+        assert stream is not None
+        counts.append(stream.items_streamed)
+    assert counts == [9, 9, 12, 12, 13]
+    assert await stores.streams.latest("stream-1") == a_row(13, "next")

@@ -170,7 +170,14 @@ class MemoryLedger:
         self.rows.setdefault(stream_id, []).append(row)
         stream = self.streams.get(stream_id)
         if stream is not None:
-            self.streams[stream_id] = replace(stream, items_streamed=row.items, last_activity=now)
+            self.streams[stream_id] = replace(stream, last_activity=now)
+            await self.count(stream_id, row.items)
+
+    async def count(self, stream_id: str, items: int) -> None:
+        await self._ready()
+        stream = self.streams[stream_id]
+        most = max(items, stream.items_streamed)
+        self.streams[stream_id] = replace(stream, items_streamed=most)
 
     async def end(
         self,

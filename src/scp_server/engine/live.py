@@ -114,11 +114,18 @@ class Running:
     fresh: bool
     """Whether the stream's whole life is this run."""
     consented: Signal
+    read_before: int = 0
+    """Items read before the session was wound back; those read again are not counted again."""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     leaving: Leaving | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
     over: bool = False
     """Whether the stream itself has come to its end, not just this run."""
+
+    @property
+    def items_read(self) -> int:
+        """Items of the stream read from the provider, repeats not counted."""
+        return max(self.progress.items_read, self.read_before)
 
     def view(self, *, wanted: bool, now: float, cursor: str) -> StreamView:
         """The stream as it is right now; `wanted`: whether any consumer takes it."""
@@ -137,7 +144,7 @@ class Running:
         checked = progress.last_checked_at
         return StreamView(
             stream=stream,
-            items_read=progress.items_read,
+            items_read=max(self.items_read, self.share.items_written),
             last_checked_at=checked,
             next_check_at=progress.next_check_at,
             lag_seconds=None if checked is None else max(now - checked, 0.0),

@@ -32,7 +32,14 @@ class StreamStore(Protocol):
         ...
 
     async def save(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
-        """Consumers have proven to have reached this place: it is where a restart goes on."""
+        """Consumers have proven to have reached this place: it is where a restart goes on.
+
+        Its items count as streamed. A place that was gone back to has fewer: then the count stays.
+        """
+        ...
+
+    async def count(self, stream_id: str, items: int) -> None:
+        """At least so many items were written to a consumer. The count never goes back."""
         ...
 
     async def end(

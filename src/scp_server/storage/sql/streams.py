@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, insert, select, update
+from sqlalchemy import Row, Select, bindparam, case, insert, select, update
 
 from scp_server.domain.errors import (
     SealBroken,
@@ -37,11 +37,15 @@ _LOG: Final = logging.getLogger(__name__)
 REMEMBERED: Final = 4096
 
 _INSERT_PLACE: Final = insert(ledger)
-_UPDATE_COUNT: Final = (
-    update(streams)
-    .where(streams.c.stream_id == bindparam("which"))
-    .values(items_streamed=bindparam("items"), last_activity=bindparam("now"))
+# Going back to an earlier place takes nothing back of what was streamed.
+_MOST: Final = case(
+    (streams.c.items_streamed < bindparam("items"), bindparam("items")),
+    else_=streams.c.items_streamed,
 )
+_COUNT: Final = (
+    update(streams).where(streams.c.stream_id == bindparam("which")).values(items_streamed=_MOST)
+)
+_UPDATE_COUNT: Final = _COUNT.values(last_activity=bindparam("now"))
 
 
 class SqlStreams:
@@ -110,6 +114,8 @@ class SqlStreams:
     async def save(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
         """Consumers have proven to have reached this place: it is where a restart goes on.
 
+        Its items count as streamed. A place that was gone back to has fewer: then the count stays.
+
         Raises: StreamNotFound.
         """
         session_pk = await self._owner(stream_id)
@@ -130,6 +136,11 @@ class SqlStreams:
         except Conflict as exc:
             raise _not_found() from exc
         await self._thin_in_time(stream_id, now)
+
+    async def count(self, stream_id: str, items: int) -> None:
+        """At least so many items were written to a consumer. The count never goes back."""
+        counted = {"which": stream_id, "items": items}
+        await self._transactions.write(lambda connection: connection.execute(_COUNT, counted))
 
     async def end(
         self,
