@@ -224,7 +224,7 @@ class Runner:
             self._followed_at = self.around.clock.monotonic()
             return Bookmarked(since)
         if place.since is not None and self._look_is_due(place):
-            followed = await link.perform(connector.follow(place.since))
+            followed = await link.perform(connector.follow(place.ahead or place.since))
             self._looked(changed=bool(followed.changes), more=followed.more)
             return ChangesRead(followed)
         return StepRead(await link.perform(connector.backfill(place.resume)))
