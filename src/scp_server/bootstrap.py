@@ -39,6 +39,7 @@ from scp_server.engine.courses import Machinery
 from scp_server.engine.relay import NoticeRelay
 from scp_server.engine.supervisor import Supervisor
 from scp_server.ports.authority import Authority
+from scp_server.ports.renewals import Renewals
 from scp_server.providers.dialect import Dialect
 from scp_server.providers.exchange import Exchange
 from scp_server.providers.google.dialect import google_dialect
@@ -98,17 +99,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         ground = await _ground(settings, stack)
         authorities = _authorities(ground)
-        tokens = Freshness(
-            ground.stores.sessions,
-            authorities,
-            ground.relay,
-            ground.stores.audit,
-            ground.clock,
-            ground.chance,
-        )
-        lines = _lines(ground, tokens, authorities)
+        lines = _lines(ground, _tokens(ground, authorities), authorities)
         links = Registry(lines, outlook_days=registrations.outlook_days(settings.microsoft))
-        supervisor = Supervisor(_machinery(ground, links), engine_values(settings))
+        connect = _connect(ground, links, authorities)
+        supervisor = Supervisor(_machinery(ground, links, connect), engine_values(settings))
         ground.relay.engine = supervisor
         limits = Limits(MemoryRateLimits(ground.clock), limit_values(settings), ground.clock)
         gate = Gate(
@@ -118,11 +112,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             session_days=settings.session_days,
         )
         socketio = _socketio(ground, gate, limits, supervisor)
-        services = _services(ground, gate, limits, supervisor, (links, authorities))
+        revoke = Revoke(
+            ground.stores.sessions, authorities, ground.relay, ground.stores.audit, ground.clock
+        )
+        services = _services(ground, gate, limits, supervisor, links, (connect, revoke))
         api = build_app(services)
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
-        await stack.enter_async_context(_housekeeping(supervisor, services.revoke))
+        await stack.enter_async_context(_housekeeping(supervisor, revoke))
         app = AccessLog(_split(api, socketio), ground.clock)
         yield Running(app=app, supervisor=supervisor, socketio=socketio)
 
@@ -224,6 +221,18 @@ def _authorities(ground: Ground) -> dict[Provider, Authority]:
     return authorities
 
 
+def _tokens(ground: Ground, authorities: dict[Provider, Authority]) -> Freshness:
+    return Freshness(
+        ground.stores.sessions,
+        authorities,
+        ground.relay,
+        ground.stores.audit,
+        ground.clock,
+        ground.chance,
+        meter=ground.metrics,
+    )
+
+
 def _lines(
     ground: Ground, tokens: Freshness, authorities: Mapping[Provider, Authority]
 ) -> dict[Provider, Line]:
@@ -256,11 +265,27 @@ def _governor(ground: Ground, provider: Provider, dialect: Dialect) -> Governor:
     return Governor(dialect.tariff, ground.clock, name=dialect.name, watch=watch)
 
 
-def _machinery(ground: Ground, links: Registry) -> Machinery:
+def _connect(ground: Ground, links: Registry, authorities: dict[Provider, Authority]) -> Connect:
+    return Connect(
+        ground.stores.sessions,
+        authorities,
+        links,
+        ground.relay,
+        ground.stores.audit,
+        ground.clock,
+        ground.chance,
+        public_url=ground.settings.public_url,
+        return_to=frozenset(ground.settings.return_to),
+        session_days=ground.settings.session_days,
+    )
+
+
+def _machinery(ground: Ground, links: Registry, renewals: Renewals) -> Machinery:
     return Machinery(
         streams=ground.stores.streams,
         sessions=ground.stores.sessions,
         links=links,
+        renewals=renewals,
         audit=ground.stores.audit,
         seals=ground.seals,
         clock=ground.clock,
@@ -290,25 +315,15 @@ def _services(
     gate: Gate,
     limits: Limits,
     supervisor: Supervisor,
-    providers: tuple[Registry, dict[Provider, Authority]],
+    links: Registry,
+    consents: tuple[Connect, Revoke],
 ) -> Services:
     settings, stores = ground.settings, ground.stores
-    links, authorities = providers
+    connect, revoke = consents
     return Services(
         gate=gate,
-        connect=Connect(
-            stores.sessions,
-            authorities,
-            links,
-            ground.relay,
-            stores.audit,
-            ground.clock,
-            ground.chance,
-            public_url=settings.public_url,
-            return_to=frozenset(settings.return_to),
-            session_days=settings.session_days,
-        ),
-        revoke=Revoke(stores.sessions, authorities, ground.relay, stores.audit, ground.clock),
+        connect=connect,
+        revoke=revoke,
         limits=limits,
         supervisor=supervisor,
         sessions=stores.sessions,
@@ -344,27 +359,10 @@ def _api_values(settings: Settings) -> ApiValues:
         require_session=settings.require_session,
         allow_query_session=settings.allow_query_session,
         trust_loopback=not settings.trusted_proxies,
-        missing_settings=_missing(settings),
+        missing_settings=registrations.missing(settings),
         max_rate_limit_per_minute=settings.limits.max_rate_limit_per_minute,
         sandbox=settings.sandbox,
     )
-
-
-def _missing(settings: Settings) -> dict[Provider, tuple[str, ...]]:
-    return {
-        provider: tuple(
-            f"SCP_{provider.upper()}__{name}"
-            for name, value in (
-                ("CLIENT_ID", registration.client_id),
-                ("CLIENT_SECRET", registration.client_secret),
-            )
-            if value is None
-        )
-        for provider, registration in (
-            (Provider.GOOGLE, settings.google),
-            (Provider.MICROSOFT, settings.microsoft),
-        )
-    }
 
 
 def _split(api: ASGIApp, socketio: SocketIO) -> ASGIApp:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+from support.engine import SilentMeter
 from support.neighbours import HeardNotices, SomeTypes
 from support.scripted_authority import ISSUER, ScriptedAuthority
 from support.stores import MemoryAudit, MemorySessions
@@ -40,6 +41,7 @@ class Office:
     stream_type: StreamType = StreamType.GMAIL_MESSAGES
     """What they are opened for."""
     public_url: str = f"{PUBLIC_URL}/"
+    meter: SilentMeter = field(default_factory=SilentMeter)
     google: ScriptedAuthority = field(init=False)
     sessions: MemorySessions = field(init=False)
     authorities: Mapping[Provider, Authority] = field(init=False)
@@ -65,7 +67,13 @@ class Office:
 
     def freshness(self) -> Freshness:
         return Freshness(
-            self.sessions, self.authorities, self.notices, self.audit, self.clock, self.chance
+            self.sessions,
+            self.authorities,
+            self.notices,
+            self.audit,
+            self.clock,
+            self.chance,
+            meter=self.meter,
         )
 
     def revoke(self) -> Revoke:

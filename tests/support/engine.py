@@ -123,9 +123,10 @@ class MemoryStreams:
 
 @dataclass(slots=True)
 class SilentMeter:
-    """Remembers the failures that were counted."""
+    """Remembers the failures and the refreshes that were counted."""
 
     failures: list[ErrorCode] = field(default_factory=list)
+    refreshes: list[tuple[Provider, str]] = field(default_factory=list)
 
     def streams_active(self, count: int) -> None:
         """Not looked at."""
@@ -149,7 +150,8 @@ class SilentMeter:
         """Not looked at."""
 
     def refreshed(self, provider: Provider, outcome: str) -> None:
-        """Not looked at."""
+        """A token was refreshed, or not."""
+        self.refreshes.append((provider, outcome))
 
     def failed(self, code: ErrorCode) -> None:
         """An error was answered."""

@@ -1,8 +1,9 @@
 """A supervisor over stores in memory and scripted providers, and consumers for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import anyio
@@ -23,6 +24,19 @@ from scp_server.engine.supervisor import EngineValues, Supervisor
 from scp_server.engine.views import StreamView
 from scp_server.engine.window import ShareLimits
 from scp_wire.stream_types import Provider, StreamType
+
+
+@dataclass(frozen=True)
+class RenewalLinks:
+    """ports.renewals.Renewals. Every address is another one, and names its session."""
+
+    sessions: MemorySessions
+    given: Iterator[int] = field(default_factory=count)
+
+    async def renewal_url(self, session: Session) -> str:
+        """Fails as the store does."""
+        await self.sessions.get(session.pk)
+        return f"https://scp.example/renew/{session.pk}/{next(self.given)}"
 
 
 @dataclass(kw_only=True)
@@ -54,6 +68,7 @@ class Room:
             streams=self.ledger,
             sessions=self.sessions,
             links=SourceLinks({MAIL: self.mail, DIARY: self.diary}),
+            renewals=RenewalLinks(self.sessions),
             audit=self.audit,
             seals=PlainSeals(),
             clock=self.clock,

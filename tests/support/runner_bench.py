@@ -23,6 +23,10 @@ from scp_server.engine.window import Mark, Share, ShareLimits, Window
 from scp_wire.stream_types import Provider
 
 
+async def _mending(error: ProviderError) -> dict[str, Any]:
+    return {"by": error.remedy.name}
+
+
 @dataclass(kw_only=True)
 class Bench:
     """A runner with its window, and somewhere to put consumers."""
@@ -51,6 +55,7 @@ class Bench:
             clock=LoopClock(),
             chance=RecordedChance(uniform=0.0),
             cursor=lambda ref: f"cursor:{ref}",
+            mending=_mending,
             consented=self.consented,
         )
         self.runner = Runner(

@@ -1,9 +1,10 @@
 """Settings as the app registrations at the providers, and as what is read by them."""
 
-from scp_server.config.settings import GoogleSettings, MicrosoftSettings
+from scp_server.config.settings import GoogleSettings, MicrosoftSettings, Settings
 from scp_server.providers.google.oauth import GoogleEndpoints
 from scp_server.providers.microsoft.calendar_filters import Days
 from scp_server.providers.microsoft.oauth import MicrosoftEndpoints
+from scp_wire.stream_types import Provider
 
 
 def google_registration(google: GoogleSettings) -> GoogleEndpoints | None:
@@ -45,3 +46,21 @@ def microsoft_registration(microsoft: MicrosoftSettings) -> MicrosoftEndpoints |
 def outlook_days(microsoft: MicrosoftSettings) -> Days:
     """How much of a calendar is in sight where a stream's filters do not say."""
     return Days(back=microsoft.event_days_back, ahead=microsoft.event_days_ahead)
+
+
+def missing(settings: Settings) -> dict[Provider, tuple[str, ...]]:
+    """The settings each provider still lacks; nothing for those that are set up."""
+    return {
+        provider: tuple(
+            f"SCP_{provider.upper()}__{name}"
+            for name, value in (
+                ("CLIENT_ID", registration.client_id),
+                ("CLIENT_SECRET", registration.client_secret),
+            )
+            if value is None
+        )
+        for provider, registration in (
+            (Provider.GOOGLE, settings.google),
+            (Provider.MICROSOFT, settings.microsoft),
+        )
+    }

@@ -17,6 +17,7 @@ from scp_server.ports.audit import AuditEntry, AuditTrail
 from scp_server.ports.authority import Authority
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
+from scp_server.ports.meter import Meter
 from scp_server.ports.notices import SessionNotices
 from scp_server.ports.sessions import SessionStore
 from scp_wire.stream_types import Provider
@@ -37,7 +38,7 @@ class Freshness:
     processes the store takes a new grant only if it follows the one that was read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the ports it stands on, handed in one by one)
         self,
         sessions: SessionStore,
         authorities: Mapping[Provider, Authority],
@@ -45,13 +46,15 @@ class Freshness:
         audit: AuditTrail,
         clock: Clock,
         chance: Chance,
+        *,
+        meter: Meter,
     ) -> None:
         self._sessions = sessions
         self._authorities = authorities
         self._notices = notices
         self._audit = audit
         self._clock = clock
-        self._chance = chance
+        self._meter = meter
         self._flights = SingleFlight[tuple[int, Secret], Grant]()
         self._rests = Rests(clock, chance)
         self._told: set[str] = set()
@@ -111,10 +114,12 @@ class Freshness:
             authority = authority_of(self._authorities, session)
             fresh = await authority.refresh(grant, claims=claims)
         except ProviderError as error:
+            self._meter.refreshed(session.provider, error.code.value)
             if error.remedy is Remedy.ASK_USER:
                 return await self._lost(pk, grant, error)
             self._tell_operator(session.provider, error)
             raise
+        self._meter.refreshed(session.provider, "ok")
         return await self._keep(pk, replace(fresh, version=grant.version + 1))
 
     async def _caught_up(self, pk: int) -> Grant:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import anyio
@@ -21,6 +22,7 @@ from scp_server.engine.live import (
     Running,
     Saver,
 )
+from scp_server.engine.mending import mending
 from scp_server.engine.runner import Progress, Runner, StreamFailed, Surroundings
 from scp_server.engine.signal import Signal
 from scp_server.engine.window import Draft
@@ -28,6 +30,7 @@ from scp_server.ports.audit import AuditEntry, AuditTrail
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.links import Links
+from scp_server.ports.renewals import Renewals
 from scp_server.ports.seals import Seals
 from scp_server.ports.sessions import SessionStore
 from scp_server.ports.streams import StreamStore
@@ -48,6 +51,7 @@ class Machinery:
     streams: StreamStore
     sessions: SessionStore
     links: Links
+    renewals: Renewals
     audit: AuditTrail
     seals: Seals
     clock: Clock
@@ -196,6 +200,7 @@ class Courses:
             clock=machinery.clock,
             chance=machinery.chance,
             cursor=self._cursors.maker(session.pk, stream.stream_id, config),
+            mending=partial(mending, renewals=machinery.renewals, session=session),
             consented=consented,
         )
         progress = Progress(last_activity=machinery.clock.now())

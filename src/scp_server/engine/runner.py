@@ -5,9 +5,9 @@ and decides, `_emit` puts what was decided into the window, which holds it back 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -94,6 +94,8 @@ class Surroundings:
     clock: Clock
     chance: Chance
     cursor: Callable[[EventRef], str]
+    mending: Callable[[ProviderError], Awaitable[dict[str, Any]]]
+    """What consumers are told about how a failure is mended."""
     consented: Signal
     """Fires when the user has consented again."""
 
@@ -334,7 +336,11 @@ class Runner:
             return
         self._told = error.code
         data = StreamErrorData(
-            code=error.code, message=error.message, fatal=False, retry_at=retry_at
+            code=error.code,
+            message=error.message,
+            fatal=False,
+            details=await self.around.mending(error),
+            retry_at=retry_at,
         )
         await self._announce(EventType.STREAM_ERROR, data)
 
