@@ -49,11 +49,12 @@ def _messages(sandbox: str, account: str) -> dict[str, Fact]:
 
 
 def _message(listed: dict[str, Any]) -> Fact:
-    return listed["threadId"], listed["subject"], sorted(listed["labelIds"])
+    # No change of a message touches more than its labels.
+    return listed["threadId"], sorted(listed["labelIds"])
 
 
 def _message_held(payload: dict[str, Any]) -> Fact:
-    return payload["thread_id"], payload["subject"], sorted(payload["labels"])
+    return payload["thread_id"], sorted(payload["labels"])
 
 
 def _threads(sandbox: str, account: str) -> dict[str, Fact]:

@@ -174,5 +174,5 @@ async def settled(there: Scene, kind: Kind, mirror: Mirror, seed: int) -> None:
             await mirror.changed()
     mine = held()
     missing, extra = world.keys() - mine.keys(), mine.keys() - world.keys()
-    stale = {key for key in world.keys() & mine.keys() if world[key] != mine[key]}
+    stale = {k: (world[k], mine[k]) for k in world.keys() & mine.keys() if world[k] != mine[k]}
     assert not waiting.cancelled_caught, f"seed {seed}: {missing=} {extra=} {stale=} {mirror.told=}"
