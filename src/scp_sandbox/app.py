@@ -67,6 +67,7 @@ def build_app(settings: SandboxSettings, clock: Clock | None = None) -> Starlett
         Mount("/drive", app=edge(front.answer)),
         Mount("/v1/people", app=edge(front.answer)),
         Route("/v1/people:batchGet", edge(front.answer)),
+        Route("/v1/people:searchContacts", edge(front.answer)),
         Mount("/v1/projects", app=edge(front.answer)),
         Route("/batch/gmail/v1", edge(BatchDesk(front, "/gmail/v1/").answer)),
         Route("/batch/calendar/v3", edge(BatchDesk(front, "/calendar/v3/").answer)),

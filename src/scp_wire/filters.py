@@ -38,13 +38,13 @@ class OutlookMailFilters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class ContactFilters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Contacts whose name, address or organisation contains `query`."""
+    """Contacts in which a phrase of a name, address, number or organisation begins with `query`."""
 
     query: Query | None = None
 
 
 class FileFilters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Files by name and MIME type; those in the bin only on demand."""
+    """Files by name (each word of `query` begins a word of it) and MIME type; the bin on demand."""
 
     query: Query | None = None
     mime_types: Annotated[tuple[Label, ...], msgspec.Meta(max_length=100)] | None = None

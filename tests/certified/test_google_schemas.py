@@ -109,6 +109,15 @@ async def people(room: GoogleRoom) -> None:
     names = [person["resourceName"] for person in found[:20]]
     for name in ("people/me", *(p["resourceName"] for p in changed["connections"][-3:])):
         await room.ask("people.people.get", {"resourceName": name}, personFields=fields)
+    sought = {"query": "a", "readMask": fields, "pageSize": 30}
+    results = (await room.ask("people.people.searchContacts", **sought))["results"]
+    assert any("organizations" in each["person"] for each in results)
+    await room.ask(
+        "people.people.searchContacts",
+        readMask="names",
+        query="",
+        sources=["READ_SOURCE_TYPE_CONTACT"],
+    )
     batch = [*names, "people/me", "people/c1"]
     await room.ask("people.people.getBatchGet", resourceNames=batch, personFields=fields)
 

@@ -335,3 +335,52 @@ async def test_a_status_that_is_ordered_has_the_shape_of_people(
         error = (await page(sandbox, token)).json["error"]
         assert (error["code"], error["status"]) == (status, name)
         assert "errors" not in error
+
+
+async def searched(sandbox: Sandbox, token: str, query: str, **params: str) -> list[str]:
+    asked = {"readMask": "names", "pageSize": "30", "query": query, **params}
+    answer = await sandbox.call("/v1/people:searchContacts", params=asked, token=token)
+    assert answer.status == 200, answer.text
+    return [result["person"]["resourceName"] for result in answer.json.get("results", [])]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("zeb", True),
+        ("ZEBULON  quin", True),
+        ("quincy", True),
+        ("ebulon", False),
+        ("quincy zebulon", False),
+        ("zq@odd.example", True),
+        ("odd", True),
+        ("dd.example", False),
+        ("+49 30", True),
+        ("+493055", True),
+        ("oddments", True),
+        ("keeper", True),
+        ("", False),
+    ],
+)
+async def test_a_search_finds_what_begins_a_phrase(
+    sandbox: Sandbox,
+    token: str,
+    query: str,
+    found: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    made = await sandbox.control(
+        BOOK, "POST", given="Zebulon", family="Quincy", emails=["zq@odd.example"],
+        phones=["+49 30 55"], company="Oddments Ltd", title="Keeper",
+    )  # fmt: skip
+    assert (made["resourceName"] in await searched(sandbox, token, query)) is found
+
+
+async def test_a_search_gives_thirty_people_at_most_and_needs_a_mask(
+    sandbox: Sandbox, token: str
+) -> None:
+    assert len(await searched(sandbox, token, "a", pageSize="500")) == 30
+    assert len(await searched(sandbox, token, "a", pageSize="0")) == 10
+    for mask in ("", "names,shoes"):
+        asked = {"query": "a", "readMask": mask}
+        answer = await sandbox.call("/v1/people:searchContacts", params=asked, token=token)
+        assert answer.status == 400

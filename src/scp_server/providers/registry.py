@@ -27,6 +27,7 @@ from scp_server.providers.microsoft.drive import OneDriveFiles, check_files
 from scp_server.providers.microsoft.mail import OutlookMessages
 from scp_server.providers.microsoft.mail_filters import check_mail
 from scp_server.providers.microsoft.scopes import BROADER, READING
+from scp_server.providers.words import check_words
 from scp_wire.filters import (
     ContactFilters,
     EventFilters,
@@ -168,7 +169,7 @@ def _check_events(config: StreamConfig) -> None:
 
 
 def _check_contacts(config: StreamConfig) -> None:
-    _contacts(config)
+    check_words(_contacts(config).query)
 
 
 def _check_files(config: StreamConfig) -> None:

@@ -36,6 +36,7 @@ _ORDERS: dict[str, Order] = {
     "FIRST_NAME_ASCENDING": "FIRST_NAME_ASCENDING",
     "LAST_NAME_ASCENDING": "LAST_NAME_ASCENDING",
 }
+_SEARCH_PAGE = "https://developers.google.com/people/api/rest/v1/people/searchContacts"
 _PAGE = "https://developers.google.com/people/api/rest/v1/people.connections/list"
 
 
@@ -108,6 +109,21 @@ def person_fields(call: Call) -> frozenset[str]:
         if name.partition(".")[0] not in PERSON_FIELDS:
             words = f'Invalid personFields mask path: "{name[:80]}".'
             raise bad(f"{words} Valid paths are documented at {_PAGE}.")
+    return frozenset(name.partition(".")[0] for name in names)
+
+
+def read_mask(call: Call) -> frozenset[str]:
+    """The fields a search asks for.
+
+    Raises:
+        GoogleError: 400 when none are given, or an unknown one.
+    """
+    names = [name.strip() for name in (call.one("readMask") or "").split(",") if name.strip()]
+    if not names:
+        raise bad(f"readMask mask is required. Valid paths are documented at {_SEARCH_PAGE}.")
+    for name in names:
+        if name.partition(".")[0] not in PERSON_FIELDS:
+            raise bad(f'Invalid readMask mask path: "{name[:80]}".')
     return frozenset(name.partition(".")[0] for name in names)
 
 

@@ -8,6 +8,7 @@ from scp_sandbox.google.method import Asked, Method
 from scp_sandbox.google.people.asking import begins_full_sync
 from scp_sandbox.google.people.connections import Connections
 from scp_sandbox.google.people.persons import Persons
+from scp_sandbox.google.people.search import Search
 from scp_sandbox.oauth import scopes
 from scp_sandbox.world.world import World
 
@@ -18,7 +19,7 @@ _ONE = "people/(?P<person>[^/:]+)"
 
 def people_methods(world: World) -> tuple[Method, ...]:
     """Every People method there is here."""
-    connections, persons = Connections(world), Persons(world)
+    connections, persons, search = Connections(world), Persons(world), Search(world).contacts
     return (
         _method(
             "connections.list",
@@ -29,6 +30,7 @@ def people_methods(world: World) -> tuple[Method, ...]:
             full_sync=begins_full_sync,
         ),
         _method("get", "GetPerson", _ONE, _PEOPLE, persons.get),
+        _method("searchContacts", "SearchContacts", "people:searchContacts", _CONTACTS, search),
         _method("getBatchGet", "BatchGetPeople", "people:batchGet", _PEOPLE, persons.batch_get),
     )
 

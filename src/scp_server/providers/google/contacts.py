@@ -35,7 +35,7 @@ from scp_server.providers.google.shapes_contact import (
 from scp_server.providers.page_walk import ItemPage, Json, PageWalk
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
-from scp_server.providers.words import contain, terms
+from scp_server.providers.words import begins_phrase, phrase
 from scp_wire.events import ChangeKind
 from scp_wire.filters import ContactFilters
 from scp_wire.items import Contact, Gone
@@ -64,7 +64,7 @@ class GoogleContacts:
     """A connector (ports.connector) of one user's contacts under one stream's filters."""
 
     def __init__(self, filters: ContactFilters, *, max_results: int | None = None) -> None:
-        self._terms = terms(filters.query or "")
+        self._phrase = phrase(filters.query or "")
         self._group = min(GROUP, max_results or GROUP)
         self._unreadable = Unreadable()
         self._early: ItemPage | None = None
@@ -129,7 +129,7 @@ class GoogleContacts:
 
     def _created(self, _identity: str, body: Json) -> tuple[Change, ...]:
         item = contact(body)
-        there = not is_deleted(body) and self._matches(item)
+        there = not is_deleted(body) and self._matches(body)
         return (_change(body, item, ChangeKind.CREATED),) if there else ()
 
     def _changed(self, identity: str, body: Json) -> tuple[Change, ...]:
@@ -138,12 +138,12 @@ class GoogleContacts:
         before = [_gone(former, version) for former in former_ids(body)]
         if is_deleted(body):
             return (*before, _gone(identity, version))
-        if not self._matches(item):
+        if not self._matches(body):
             return (*before, _gone(identity, version, LEFT_FILTER))
         return (*before, _change(body, item, ChangeKind.UPDATED))
 
-    def _matches(self, item: Contact) -> bool:
-        return contain(searchable(item), self._terms)
+    def _matches(self, body: Json) -> bool:
+        return begins_phrase(self._phrase, searchable(body)) if self._phrase else True
 
 
 def _change(body: Mapping[str, Any], item: Contact, kind: ChangeKind) -> Change:

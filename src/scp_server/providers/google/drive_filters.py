@@ -9,12 +9,11 @@ without reading the file.
 import re
 from typing import Final
 
-from scp_server.domain.errors import StreamConfigError
+from scp_server.providers.words import begun, check_words, words
 from scp_wire.filters import FileFilters
 from scp_wire.items import File
 
 _SPECIAL: Final = re.compile(r"([\\'])")
-_WORD: Final = re.compile(r"[^\W_]+")
 
 
 def check_files(filters: FileFilters) -> None:
@@ -22,17 +21,12 @@ def check_files(filters: FileFilters) -> None:
 
     Raises: StreamConfigError naming the field.
     """
-    if filters.query is not None and not _WORD.search(filters.query):
-        raise StreamConfigError(
-            "filters.query has no word in it: give letters or digits that names begin words with.",
-            field="filters.query",
-            value=filters.query,
-        )
+    check_words(filters.query)
 
 
 def search(filters: FileFilters) -> str | None:
     """The filters as `q` of files.list (Drive API, search query terms); None: everything."""
-    clauses = [f"name contains {quoted(word)}" for word in _WORD.findall(filters.query or "")]
+    clauses = [f"name contains {quoted(word)}" for word in words(filters.query or "")]
     if filters.mime_types:
         either = " or ".join(f"mimeType = {quoted(kind)}" for kind in filters.mime_types)
         clauses.append(f"({either})")
@@ -52,7 +46,7 @@ class FileJudge:
     def __init__(self, filters: FileFilters) -> None:
         self._filters = filters
         self._kinds = {kind.casefold() for kind in filters.mime_types or ()}
-        self._words = _WORD.findall((filters.query or "").casefold())
+        self._words = words(filters.query or "")
 
     def includes(self, found: File) -> bool:
         """Whether the file is in the stream."""
@@ -60,16 +54,4 @@ class FileJudge:
             return False
         if self._kinds and (found.mime_type or "").casefold() not in self._kinds:
             return False
-        name = (found.subject or "").casefold()
-        return all(_begins_word(word, name) for word in self._words)
-
-
-def _begins_word(wanted: str, name: str) -> bool:
-    if _is_unspaced(wanted):
-        return wanted in name
-    return any(word.startswith(wanted) for word in _WORD.findall(name))
-
-
-def _is_unspaced(word: str) -> bool:
-    """Whether it is of a script that puts no spaces between words, as far as letters tell."""
-    return any(c.isalpha() and not c.isascii() and c.upper() == c.lower() for c in word)
+        return begun(found.subject or "", self._words)

@@ -3,6 +3,7 @@ person without a resource name.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
@@ -13,6 +14,16 @@ from scp_wire.items import Contact
 LINE_LIMIT: Final = 4096
 VALUE_LIMIT: Final = 200
 """Google lists at most 100 addresses and numbers of a person (People connections.list)."""
+
+_SEARCHED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "names": ("displayName", "unstructuredName"),
+        "nicknames": ("value",),
+        "emailAddresses": ("value",),
+        "phoneNumbers": ("value", "canonicalForm"),
+        "organizations": ("name", "title"),
+    }
+)
 
 
 def contact(body: Mapping[str, Any]) -> Contact:
@@ -51,9 +62,15 @@ def former_ids(body: Mapping[str, Any]) -> list[str]:
     return [name for name in dict.fromkeys(named) if name and name != contact_id(body)]
 
 
-def searchable(found: Contact) -> list[str]:
-    """What a query is held against: name, addresses, organisation."""
-    return [found.subject or "", found.organisation or "", *found.emails]
+def searchable(body: Mapping[str, Any]) -> list[str]:
+    """What Google's own search of contacts looks at (People API, people.searchContacts)."""
+    return [
+        found
+        for field, names in _SEARCHED.items()
+        for entry in items(body.get(field))
+        for name in names
+        if (found := text(thing(entry).get(name)))
+    ]
 
 
 def _named(body: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ address of the organiser or an attendee: Graph has no search of its own for even
 followed.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from scp_server.domain.errors import RequestRefused, StreamConfigError
 from scp_server.providers.foreign import items, text, thing
 from scp_server.providers.microsoft.shapes_calendar import begin_of, body_text, end_of
 from scp_server.providers.moments import utc
+from scp_server.providers.words import contain, terms
 from scp_wire.filters import EventFilters
 
 DAYS_BACK: Final = 30
@@ -25,7 +25,6 @@ DAYS_AHEAD: Final = 365
 MOST_DAYS: Final = 1825
 """Graph refuses a wider calendar view (ErrorCalendarViewRangeTooBig)."""
 _DAY: Final = timedelta(days=1)
-_TERM: Final = re.compile(r'"([^"]+)"|(\S+)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +128,7 @@ class EventJudge:
     def _has_words(self, event: Mapping[str, Any]) -> bool:
         if self.filters.query is None:
             return True
-        found = "\n".join(_words(event)).casefold()
-        terms = [a or b for a, b in _TERM.findall(self.filters.query.casefold())]
-        return all(term in found for term in terms)
+        return contain(_words(event), terms(self.filters.query))
 
 
 def _words(event: Mapping[str, Any]) -> Iterator[str]:

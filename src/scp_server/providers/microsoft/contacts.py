@@ -7,13 +7,14 @@ from urllib.parse import quote
 from scp_server.domain.changes import Change, Followed, Step
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading, Reply
-from scp_server.providers.foreign import items, text, thing
+from scp_server.providers.foreign import items, text, texts, thing
 from scp_server.providers.microsoft.delta import OUTLOOK, OUTLOOK_DELTA, is_removed, walk
 from scp_server.providers.microsoft.following import FolderFollowing
 from scp_server.providers.microsoft.listing import DeltaListing
 from scp_server.providers.microsoft.shapes_contact import SELECT, contact_of
 from scp_server.providers.microsoft.values import version_of
 from scp_server.providers.setting_aside import Unreadable
+from scp_server.providers.words import begins_phrase, phrase
 from scp_wire.events import ChangeKind
 from scp_wire.filters import ContactFilters
 
@@ -51,7 +52,7 @@ class _Contacts:
     own: tuple[str, ...] = (DEFAULT,)
 
     def __init__(self, filters: ContactFilters) -> None:
-        self._terms = (filters.query or "").casefold().split()
+        self._phrase = phrase(filters.query or "")
         self.folders: Ask | None = Ask(
             method="graph.contactFolders.delta",
             base="graph_url",
@@ -124,8 +125,7 @@ class _Contacts:
 
     def change(self, body: dict[str, Any], kind: ChangeKind) -> Change | None:
         """The change; None when the contact is not in the stream's filters."""
-        words = "\n".join(_words(body)).casefold()
-        if not all(term in words for term in self._terms):
+        if self._phrase and not begins_phrase(self._phrase, _texts(body)):
             return None
         return Change(kind=kind, item=contact_of(body), version=version_of(body), raw=body)
 
@@ -141,9 +141,12 @@ class _Contacts:
         )
 
 
-def _words(body: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("displayName", "givenName", "surname", "companyName"):
+def _texts(body: Mapping[str, Any]) -> Iterator[str]:
+    """What a query is held against: what Google's search of contacts has, as far as it is here."""
+    for name in ("displayName", "givenName", "surname", "companyName", "mobilePhone"):
         yield text(body.get(name)) or ""
     for entry in items(body.get("emailAddresses")):
         yield text(thing(entry).get("address")) or ""
         yield text(thing(entry).get("name")) or ""
+    for name in ("businessPhones", "homePhones"):
+        yield from texts(body.get(name))

@@ -25,6 +25,7 @@ from scp_server.providers.microsoft.values import identity_of, version_of
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
+from scp_server.providers.words import begun, check_words, words
 from scp_wire.events import ChangeKind
 from scp_wire.filters import FileFilters
 
@@ -53,6 +54,7 @@ def check_files(filters: FileFilters) -> None:
             field="filters.include_trashed",
             value=True,
         )
+    check_words(filters.query)
 
 
 class OneDriveFiles:
@@ -119,8 +121,8 @@ class _Files:
     """Listed (listing) of one drive."""
 
     def __init__(self, filters: FileFilters) -> None:
-        self._terms = (filters.query or "").casefold().split()
-        self._types = None if filters.mime_types is None else frozenset(filters.mime_types)
+        self._words = words(filters.query or "")
+        self._types = {kind.casefold() for kind in filters.mime_types or ()}
 
     def sources(self) -> Reading[list[str]]:
         """The one drive."""
@@ -144,10 +146,10 @@ class _Files:
 
     def change(self, body: dict[str, Any], kind: ChangeKind) -> Change | None:
         """The change; None when the file is not in the stream's filters."""
-        name = (text(body.get("name")) or "").casefold()
-        if not all(term in name for term in self._terms):
+        if not begun(text(body.get("name")) or "", self._words):
             return None
-        if self._types is not None and thing(body.get("file")).get("mimeType") not in self._types:
+        mime_type = text(thing(body.get("file")).get("mimeType")) or ""
+        if self._types and mime_type.casefold() not in self._types:
             return None
         identity_of(body, WHAT)
         return Change(kind=kind, item=file_of(body), version=version_of(body), raw=body)
