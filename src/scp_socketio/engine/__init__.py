@@ -1,0 +1,1 @@
+"""Engine.IO, revision 4, without I/O."""

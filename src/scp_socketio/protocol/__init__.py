@@ -1,0 +1,1 @@
+"""Socket.IO, revision 5, without I/O."""

@@ -1,0 +1,1 @@
+"""The server: machines joined to transports."""
