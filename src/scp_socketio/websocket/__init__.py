@@ -1,0 +1,1 @@
+"""The WebSocket protocol (RFC 6455), server side, without I/O."""
