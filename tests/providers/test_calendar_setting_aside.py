@@ -105,11 +105,13 @@ def test_odd_changes_in_several_calendars_are_given_up_together_and_the_others_c
 def test_what_was_garbled_on_its_way_is_asked_for_anew_and_comes_whole() -> None:
     calendars, found = PretendCalendars(work=[]), connector()
     since = followed_from(calendars, found)
-    calendars.put("work", poisoned("w"))
+    for one in [*many("n", 50), poisoned("w")]:
+        calendars.put("work", one)
+    first, _ = told(found.follow(since), calendars)
     with pytest.raises(ProviderProtocolError):
-        told(found.follow(since), calendars)
-    calendars.log["work"] = [event("w")]
-    learned, _ = told(found.follow(since), calendars)
+        told(found.follow(first.since), calendars)
+    calendars.log["work"][50] = event("w")
+    learned, _ = told(found.follow(first.since), calendars)
     assert told_of(learned.changes) == [("updated", "w")]
     assert learned.skipped == ()
 
