@@ -10,7 +10,7 @@ from support.streaming import kinds
 from support.virtual_time import settle
 
 from scp_server.domain.event_ref import EventRef
-from scp_server.domain.streams import Phase, Place
+from scp_server.domain.streams import Phase, Place, Position
 from scp_server.engine.readers import Subscription
 from scp_server.engine.window import Mark, ShareLimits
 
@@ -115,6 +115,24 @@ async def test_changes_are_followed_after_the_backfill_and_during_it() -> None:
         live = [e for e in eater.events if e.data.get("origin") == "live"]
         assert [e.data["payload"]["id"] for e in live] == ["new0", "new1", "new2"]
         assert source.calls[0] == "bookmark"
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+async def test_what_changed_during_a_backfill_has_the_last_word_where_the_backfill_was_frozen(
+    frozen: bool,  # noqa: FBT001
+) -> None:
+    # The last item changes, a look tells so, and then the listing shows it as it was before.
+    source = Source(items=100, step=7, frozen=frozen)
+    place = Place(phase=Phase.BACKFILLING, since=Position(b"0"), resume=Position(b"98"))
+    source.happen("m99")
+    async with bench(source, settings={"real_time": True}, place=place) as b:
+        eater = b.consumer()
+        await eater.until_items(4 if frozen else 3)
+        await anyio.sleep(500)
+        assert eater.ids == ["m99", "m98", "m99", *(["m99"] if frozen else [])]
+        live, _, listed, *again = (event.data["change_id"] for event in eater.events)
+        assert live != listed
+        assert again == ([live] if frozen else [])
 
 
 async def test_what_happens_between_bookmark_and_backfill_is_not_missed() -> None:

@@ -68,6 +68,7 @@ def answers(draw: st.DrawFn) -> Callable[[Place], Event]:
     """What a provider may say to whatever a stream asks at its place."""
     trouble = draw(st.none() | st.sampled_from(ERRORS))
     count, more, look = draw(counts), draw(st.booleans()), draw(st.booleans())
+    current = draw(st.booleans())
 
     def answer(place: Place) -> Event:
         changes = tuple(change(f"i{k}") for k in range(count))
@@ -77,7 +78,7 @@ def answers(draw: st.DrawFn) -> Callable[[Place], Event]:
             return Bookmarked(HERE)
         if place.phase is Phase.FOLLOWING or (look and place.since is not None):
             return ChangesRead(Followed(changes=changes, since=LATER, more=more))
-        return StepRead(Step(changes=changes, resume=LATER if more else None))
+        return StepRead(Step(changes=changes, resume=LATER if more else None, current=current))
 
     return answer
 
@@ -161,18 +162,24 @@ def test_following_begins_at_the_bookmark_of_its_own_backfill(
     plan: Plan, course: list[Callable[[Place], Event]]
 ) -> None:
     since: Position | None = None
+    ahead: Position | None = None
     for before, event, after in lived(plan, course):
         match event:
             case Bookmarked(bookmark):
                 since = bookmark
+            case ChangesRead(followed) if before.phase is Phase.BACKFILLING:
+                ahead = followed.since
             case ChangesRead(followed):
-                assert before.since == since, "followed from where it had come to"
                 since = followed.since
+            case StepRead(read) if after.phase is Phase.FOLLOWING:
+                since = ahead or since if read.current else since
+                ahead = None
             case Failed(error) if isinstance(error, PositionLost):
-                since = None
+                since = ahead = None
             case _:
                 pass
         assert after.since == since
+        assert after.ahead == ahead
         if after.phase is Phase.FOLLOWING:
             assert after.since is not None
 

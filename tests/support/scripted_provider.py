@@ -39,6 +39,8 @@ class Source:
     called: anyio.Event = field(default_factory=anyio.Event)
     pause: float = 0.0
     """Seconds a call takes."""
+    frozen: bool = False
+    """Whether a backfill shows what was there when it began."""
     poisoned: frozenset[str] = frozenset()
     """Items that cannot be read."""
 
@@ -82,6 +84,7 @@ class ScriptedConnector:
             changes=tuple(change(i, text=source.text) for i in ids if i not in source.poisoned),
             skipped=_skipped(source, ids),
             resume=_position(last) if last < source.items else None,
+            current=not source.frozen,
         )
 
     def follow(self, since: Position) -> Reading[Followed]:

@@ -115,6 +115,16 @@ def by_id(
 
     Raises: ProviderProtocolError while the page is worth another try for their sake.
     """
+    found, skipped = identified(listed, identify)
+    if skipped:
+        odd.give_up({f"nameless beside {next(iter(found), '')}": NAMELESS})
+    return found, skipped
+
+
+def identified(
+    listed: Sequence[Any], identify: Callable[[Mapping[str, Any]], str | None]
+) -> tuple[dict[str, Json], tuple[Skipped, ...]]:
+    """The entries of a page, each once in its last state, and those without an id."""
     found: dict[str, Json] = {}
     nameless = 0
     for raw in listed:
@@ -125,7 +135,4 @@ def by_id(
             continue
         found.pop(identity, None)
         found[identity] = dict(entry)
-    if not nameless:
-        return found, ()
-    odd.give_up({f"nameless beside {next(iter(found), '')}": NAMELESS})
     return found, (Skipped(id=None, reason=NAMELESS),) * nameless

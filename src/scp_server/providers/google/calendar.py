@@ -11,21 +11,21 @@ import msgspec
 
 from scp_server.domain.changes import Change, Followed, Step
 from scp_server.domain.streams import Position
-from scp_server.ports.connector import Ask, Reading
+from scp_server.ports.connector import Reading
 from scp_server.providers.foreign import text
 from scp_server.providers.google.calendar_filters import listing_params
 from scp_server.providers.google.calendar_following import CalendarFollowing
 from scp_server.providers.google.calendar_pages import (
     LISTING_PAGE,
     Calendar,
-    EventPage,
     events_ask,
     list_calendars,
-    read_events,
+    read_listing,
 )
 from scp_server.providers.google.shapes_calendar import calendar_event, event_version
+from scp_server.providers.page_walk import Json, PageWalk, Part
 from scp_server.providers.positions import read, written
-from scp_server.providers.trail import Trail
+from scp_server.providers.setting_aside import Unreadable
 from scp_wire.events import ChangeKind
 from scp_wire.filters import EventFilters
 
@@ -48,10 +48,10 @@ class CalendarEvents:
     def __init__(self, filters: EventFilters, *, max_results: int | None = None) -> None:
         self._group = min(GROUP, max_results or GROUP)
         self._listing = (("maxResults", str(LISTING_PAGE)), *listing_params(filters))
-        self._following = CalendarFollowing(filters, self._listing)
+        self._unreadable = Unreadable()
+        self._following = CalendarFollowing(filters, self._listing, self._unreadable)
         self._calendars: list[Calendar] | None = None
-        self._trail = Trail()
-        self._page: tuple[str, EventPage] | None = None
+        self._walk: tuple[str, PageWalk] | None = None
         self._went_on_at: Position | None = None
 
     def bookmark(self) -> Reading[Position]:
@@ -62,8 +62,7 @@ class CalendarEvents:
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next events, calendar by calendar."""
         if resume is None or resume != self._went_on_at:
-            self._trail.clear()
-            self._page = None
+            self._walk = None
         if self._calendars is None:
             self._calendars = yield from list_calendars()
         place = self._first(self._calendars) if resume is None else read(resume, EventsPlace)
@@ -71,21 +70,17 @@ class CalendarEvents:
             current = self._still_there(place, self._calendars)
             if current is None:
                 break
-            page = yield from self._page_at(current)
-            rest = page.after(current.after)
-            changes = _created(page, rest[: self._group], current.calendar)
-            place = self._onwards(current, page, rest)
-            if changes:
-                return self._step(changes, place)
-        return self._step((), None)
+            part = yield from self._part(current)
+            place = self._onwards(current, part)
+            if part.changes or part.skipped:
+                self._went_on_at = None if place is None else written(place)
+                return Step(changes=part.changes, resume=self._went_on_at, skipped=part.skipped)
+        self._went_on_at = None
+        return Step(changes=(), resume=None)
 
     def follow(self, since: Position) -> Reading[Followed]:
         """What changed in any of the calendars."""
         return (yield from self._following.follow(since))
-
-    def _step(self, changes: tuple[Change, ...], place: EventsPlace | None) -> Step:
-        self._went_on_at = None if place is None else written(place)
-        return Step(changes=changes, resume=self._went_on_at)
 
     def _first(self, calendars: Sequence[Calendar]) -> EventsPlace | None:
         if not calendars:
@@ -97,40 +92,33 @@ class CalendarEvents:
         here = Calendar(secondary=place.secondary, id=place.calendar)
         return place if here in calendars else self._next_calendar(place)
 
-    def _onwards(
-        self, place: EventsPlace, page: EventPage, rest: Sequence[str]
-    ) -> EventsPlace | None:
-        if len(rest) > self._group:
-            return msgspec.structs.replace(place, after=rest[self._group - 1])
-        if page.next is not None:
-            return msgspec.structs.replace(place, page=page.next, after=None)
-        return self._next_calendar(place)
+    def _onwards(self, place: EventsPlace, part: Part) -> EventsPlace | None:
+        if part.onwards is None:
+            return self._next_calendar(place)
+        page, after = part.onwards
+        return msgspec.structs.replace(place, page=page, after=after)
 
     def _next_calendar(self, place: EventsPlace) -> EventsPlace | None:
         here = Calendar(secondary=place.secondary, id=place.calendar)
         return self._first([c for c in self._calendars or () if c > here])
 
-    def _page_at(self, place: EventsPlace) -> Reading[EventPage]:
-        if self._page is not None:
-            calendar, page = self._page
-            if calendar == place.calendar and page.key == place.page:
-                return page
-        (reply,) = yield (self._ask(place),)
-        # A calendar that is gone by now has no events.
-        page = read_events(place.page, {"items": []} if reply.absent else reply.body)
-        following = None if page.next is None else f"{place.calendar} {page.next}"
-        seen = [f"{place.calendar} {identity}" for identity in page.events]
-        self._trail.page(f"{place.calendar} {page.key or ''}", seen, following)
-        self._page = place.calendar, page
-        return page
+    def _part(self, place: EventsPlace) -> Reading[Part]:
+        calendar = place.calendar
+        if self._walk is None or self._walk[0] != calendar:
+            self._walk = calendar, self._new_walk(calendar)
 
-    def _ask(self, place: EventsPlace) -> Ask:
-        return events_ask(place.calendar, self._listing, place.page)
+        def shape(_identity: str, event: Json) -> tuple[Change, ...]:
+            return (_change(event, calendar),) if _exists(event) else ()
 
+        return (yield from self._walk[1].part(place.page, place.after, shape))
 
-def _created(page: EventPage, ids: Sequence[str], calendar: str) -> tuple[Change, ...]:
-    events = [page.events[identity] for identity in ids]
-    return tuple(_change(event, calendar) for event in events if _exists(event))
+    def _new_walk(self, calendar: str) -> PageWalk:
+        return PageWalk(
+            lambda page: events_ask(calendar, self._listing, page),
+            lambda reply: read_listing(reply, self._unreadable),
+            self._unreadable,
+            self._group,
+        )
 
 
 def _exists(event: Mapping[str, Any]) -> bool:
@@ -138,7 +126,7 @@ def _exists(event: Mapping[str, Any]) -> bool:
     return event.get("status") != "cancelled" or text(event.get("recurringEventId")) is not None
 
 
-def _change(event: dict[str, Any], calendar: str) -> Change:
+def _change(event: Json, calendar: str) -> Change:
     return Change(
         kind=ChangeKind.CREATED,
         item=calendar_event(event, calendar),

@@ -9,11 +9,12 @@ nothing more, and the server keeps no ids: its events cannot be told as deleted.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
-from scp_server.domain.changes import Change, Followed
+from scp_server.domain.changes import Change, Followed, Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading
@@ -31,7 +32,9 @@ from scp_server.providers.google.calendar_pages import (
 )
 from scp_server.providers.google.shapes_calendar import calendar_event, event_id, event_version
 from scp_server.providers.moments import parsed
+from scp_server.providers.page_walk import NAMELESS
 from scp_server.providers.positions import read, written
+from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
 from scp_wire.events import ChangeKind
 from scp_wire.filters import EventFilters
@@ -65,12 +68,24 @@ class FollowPlace(msgspec.Struct, frozen=True, kw_only=True, tag="calendar-sync-
     calendars: tuple[Synced, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What some events of the pages at hand gave."""
+
+    changes: tuple[Change, ...]
+    skipped: tuple[Skipped, ...]
+    calendars: tuple[Synced, ...]
+    left: dict[str, EventPage]
+    """Pages that are not used up, by calendar."""
+
+
 class CalendarFollowing:
     """The following half of the connector; `listing` are the parameters of its backfill."""
 
-    def __init__(self, filters: EventFilters, listing: Params) -> None:
+    def __init__(self, filters: EventFilters, listing: Params, unreadable: Unreadable) -> None:
         self._judge = EventJudge(filters)
         self._listing = listing
+        self._unreadable = unreadable
         self._trail = Trail()
         self._pages: dict[str, EventPage] = {}
         self._followed_to: Position | None = None
@@ -87,10 +102,18 @@ class CalendarFollowing:
             self._pages = {}
         if not self._pages:
             calendars = yield from self._check(calendars)
-        changes, calendars = self._take(calendars)
-        self._followed_to = written(FollowPlace(calendars=calendars))
-        more = any(calendar.under_way for calendar in calendars) or bool(self._pages)
-        return Followed(changes=changes, since=self._followed_to, more=more)
+        try:
+            taken = self._take(calendars)
+        except ProviderProtocolError:
+            # What is odd may have been garbled on its way: the next try asks for it anew.
+            self._pages = {}
+            raise
+        self._pages = taken.left
+        self._followed_to = written(FollowPlace(calendars=taken.calendars))
+        more = any(calendar.under_way for calendar in taken.calendars) or bool(taken.left)
+        return Followed(
+            changes=taken.changes, since=self._followed_to, more=more, skipped=taken.skipped
+        )
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -111,6 +134,11 @@ class CalendarFollowing:
                 gone.add(calendar.id)
             else:
                 pages[calendar.id] = self._read(calendar, reply.body)
+        # All at once: one after the other, each would have the others tried anew.
+        nameless = {
+            f"nameless {i} {page.key}": NAMELESS for i, page in pages.items() if page.skipped
+        }
+        self._unreadable.give_up(nameless)
         self._pages = pages
         return tuple(calendar for calendar in calendars if calendar.id not in gone)
 
@@ -139,31 +167,51 @@ class CalendarFollowing:
 
     # -- taking ----------------------------------------------------------------------------------
 
-    def _take(self, calendars: tuple[Synced, ...]) -> tuple[tuple[Change, ...], tuple[Synced, ...]]:
+    def _take(self, calendars: tuple[Synced, ...]) -> Taken:
         """Some changes from the pages at hand, and where that leaves the calendars."""
-        changes: list[Change] = []
+        events: list[tuple[Synced, str]] = []
+        nameless: list[Skipped] = []
         after: list[Synced] = []
         left = dict(self._pages)
         for calendar in calendars:
             page = left.get(calendar.id)
-            if page is None or len(changes) >= GROUP:
+            if page is None or len(events) >= GROUP:
                 after.append(calendar)
                 continue
+            if calendar.after is None:
+                nameless += page.skipped
             rest = page.after(calendar.after)
-            taken = rest[: GROUP - len(changes)]
-            changes += self._changes(calendar, page, taken)
+            taken = rest[: GROUP - len(events)]
+            events += [(calendar, identity) for identity in taken]
             if len(taken) < len(rest):
                 after.append(msgspec.structs.replace(calendar, after=taken[-1]))
             else:
                 del left[calendar.id]
                 after.append(_turned(calendar, page))
-        self._pages = left
-        return tuple(changes), tuple(after)
+        changes, odd = self._shaped(events)
+        return Taken(changes=changes, skipped=(*nameless, *odd), calendars=tuple(after), left=left)
 
-    def _changes(self, calendar: Synced, page: EventPage, ids: Sequence[str]) -> list[Change]:
-        ended = {i for i, event in page.events.items() if _is_over(event)}
-        found = (self._change(calendar, page, page.events[identity], ended) for identity in ids)
-        return [change for change in found if change is not None]
+    def _shaped(
+        self, events: Sequence[tuple[Synced, str]]
+    ) -> tuple[tuple[Change, ...], tuple[Skipped, ...]]:
+        """What became of these events, and those that cannot be read.
+
+        Raises: ProviderProtocolError while one of them is worth another try.
+        """
+        # The same event may be in several calendars.
+        places = {
+            f"{calendar.id} {identity}": (calendar, identity) for calendar, identity in events
+        }
+        ended = {name: _ended(page) for name, page in self._pages.items()}
+
+        def shape(key: str, event: dict[str, Any]) -> Change | None:
+            calendar, _ = places[key]
+            return self._change(calendar, self._pages[calendar.id], event, ended[calendar.id])
+
+        bodies = {key: self._pages[c.id].events[identity] for key, (c, identity) in places.items()}
+        shaped = self._unreadable.shaped(bodies, shape)
+        changes = tuple(change for change in shaped.found.values() if change is not None)
+        return changes, tuple(replace(odd, id=places[odd.id or ""][1]) for odd in shaped.skipped)
 
     def _change(
         self, calendar: Synced, page: EventPage, event: dict[str, Any], ended: set[str]
@@ -221,6 +269,10 @@ def _turned(calendar: Synced, page: EventPage) -> Synced:
         token=page.sync or calendar.token,
         updated=page.updated or calendar.updated,
     )
+
+
+def _ended(page: EventPage) -> set[str]:
+    return {identity for identity, event in page.events.items() if _is_over(event)}
 
 
 def _is_over(event: Mapping[str, Any]) -> bool:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.ports.connector import Ask, Reading
+from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.providers.foreign import entries, text, thing
-from scp_server.providers.google.shapes_calendar import event_id
+from scp_server.providers.page_walk import ItemPage, by_id, identified
+from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
 
 SYNC_PAGE: Final = 2500
@@ -32,7 +34,7 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """A page of one calendar's events, each once in its last state."""
+    """A page of what changed in one calendar, each event once in its last state."""
 
     key: str | None
     """The page token it was asked for with."""
@@ -42,6 +44,8 @@ class EventPage:
     updated: str | None
     """When the calendar last changed."""
     zone: str | None
+    skipped: tuple[Skipped, ...] = ()
+    """Entries that have no id to go by."""
 
     def after(self, event: str | None) -> list[str]:
         """Ids that follow an event; all when it is no longer there."""
@@ -119,21 +123,30 @@ def list_calendars(*, live: bool = False) -> Reading[list[Calendar]]:
         token = following
 
 
+def read_listing(reply: Reply, unreadable: Unreadable) -> ItemPage:
+    """A page of a calendar's listing; of a calendar that is gone by now, an empty one.
+
+    Raises: ProviderProtocolError when it is no such page.
+    """
+    if reply.absent:
+        return ItemPage(entries={}, next=None)
+    _expect_items(reply.body)
+    found, skipped = by_id(entries(reply.body, "items"), _event_id, unreadable)
+    following = text(reply.body.get("nextPageToken")) or None
+    return ItemPage(entries=found, next=following, skipped=skipped)
+
+
 def read_events(
     key: str | None, body: Mapping[str, Any], *, tokens_only: bool = False
 ) -> EventPage:
     """A page of events; with `tokens_only`, of a listing that asked for no events.
 
-    Raises: ProviderProtocolError when it is no such page, or has an event without an id.
+    Raises: ProviderProtocolError when it is no such page.
     """
     if not tokens_only:
         _expect_items(body)
-    events: dict[str, dict[str, Any]] = {}
-    for raw in entries(body, "items"):
-        event = dict(thing(raw))
-        # The same event may come twice in a round; the last one counts.
-        events.pop(event_id(event), None)
-        events[event_id(event)] = event
+    # The same event may come twice in a round; the last one counts.
+    events, skipped = identified(entries(body, "items"), _event_id)
     return EventPage(
         key=key,
         events=events,
@@ -141,7 +154,12 @@ def read_events(
         sync=text(body.get("nextSyncToken")) or None,
         updated=text(body.get("updated")),
         zone=text(body.get("timeZone")),
+        skipped=skipped,
     )
+
+
+def _event_id(event: Mapping[str, Any]) -> str | None:
+    return text(event.get("id")) or None
 
 
 def _expect_items(body: Mapping[str, Any]) -> None:

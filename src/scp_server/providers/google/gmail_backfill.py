@@ -9,13 +9,13 @@ from typing import Final
 
 import msgspec
 
-from scp_server.domain.changes import Change, Step
+from scp_server.domain.changes import Change, Skipped, Step
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading
 from scp_server.providers.foreign import whole
 from scp_server.providers.google.gmail_history import HistoryPlace
-from scp_server.providers.google.gmail_kind import ME, MailKind, Params
+from scp_server.providers.google.gmail_kind import ME, Json, MailKind, Params
 from scp_server.providers.google.gmail_listing import MailPage, read_page
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Shaped, Unreadable
@@ -50,6 +50,8 @@ class MailBackfill:
         self._early: MailPage | None = None
         self._page: MailPage | None = None
         self._went_on_at: Position | None = None
+        self._nameless: tuple[Skipped, ...] = ()
+        """Entries without an id of a page, still to be told."""
 
     def bookmark(self) -> Reading[Position]:
         """The mailbox's history id; the first page is asked for at the same time."""
@@ -66,6 +68,7 @@ class MailBackfill:
         if resume is None or resume != self._went_on_at:
             self._trail.clear()
             self._page = None
+            self._nameless = ()
         if resume is None and early is not None:
             return (yield from self._begin(early))
         place = ListingPlace() if resume is None else read(resume, ListingPlace)
@@ -74,7 +77,7 @@ class MailBackfill:
             rest = page.after(place.after)
             shaped = yield from self._fetch_new(rest[: self._group])
             onwards = self._onwards(page, rest[: self._group], rest[self._group :])
-            if shaped.found or shaped.skipped or onwards is None:
+            if shaped.found or shaped.skipped or self._nameless or onwards is None:
                 return self._step(shaped, onwards)
             place = onwards
 
@@ -87,7 +90,7 @@ class MailBackfill:
         group = early.ids[: self._group]
         *replies, listing = yield (*map(self._kind.get_ask, group), self._list_ask(None))
         shaped = self._kind.created(group, replies, self._unreadable)
-        page = self._note(read_page(None, listing.body, self._kind.name))
+        page = self._note(None, listing.body)
         rest = tuple(identity for identity in page.ids if identity not in group)
         last = group[-1] if group else None
         if rest == page.after(last):
@@ -98,8 +101,12 @@ class MailBackfill:
 
     def _step(self, shaped: Shaped[Change], onwards: ListingPlace | None) -> Step:
         self._went_on_at = None if onwards is None else written(onwards)
+        nameless, self._nameless = self._nameless, ()
         return Step(
-            changes=tuple(shaped.found.values()), resume=self._went_on_at, skipped=shaped.skipped
+            changes=tuple(shaped.found.values()),
+            resume=self._went_on_at,
+            skipped=(*nameless, *shaped.skipped),
+            current=True,
         )
 
     def _onwards(
@@ -113,9 +120,11 @@ class MailBackfill:
         if self._page is not None and self._page.token == token:
             return self._page
         (listing,) = yield (self._list_ask(token),)
-        return self._note(read_page(token, listing.body, self._kind.name))
+        return self._note(token, listing.body)
 
-    def _note(self, page: MailPage) -> MailPage:
+    def _note(self, token: str | None, body: Json) -> MailPage:
+        page = read_page(token, body, self._kind.name, self._unreadable)
+        self._nameless += page.skipped
         self._trail.page(page.token, page.ids, page.next)
         self._page = page
         return page

@@ -97,6 +97,7 @@ class MailBackfill:
             changes=changes,
             resume=self._went_on_at,
             skipped=(*nameless, *shaped.skipped),
+            current=True,
             capped=onwards is None and self._search is not None and found >= SEARCH_CAP,
         )
 
