@@ -134,12 +134,13 @@ async def guide_client(
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield GuideClient(process.stdin, _sights(process.stdout))
+            yield GuideClient(process.stdin, sights(process.stdout))
         finally:
             process.kill()
 
 
-async def _sights(output: ByteReceiveStream) -> AsyncIterator[Sight]:
+async def sights(output: ByteReceiveStream) -> AsyncIterator[Sight]:
+    """What a process writes, a line a sight."""
     rest = b""
     async for chunk in output:
         *lines, rest = (rest + chunk).split(b"\n")
