@@ -24,7 +24,8 @@ from scp_server.domain.errors import StorageUnavailable
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.secrets import Secret
 from scp_server.engine.readers import Entry, ReaderClosed, Subscription
-from scp_server.engine.window import Draft, Share, ShareLimits, Window
+from scp_server.engine.shares import Draft, Share, ShareLimits
+from scp_server.engine.window import Window
 from scp_wire import encode
 from scp_wire.encode import MAX_EVENT_BYTES, Envelope
 from scp_wire.events import Event, EventType

@@ -14,7 +14,7 @@ from support.virtual_time import settle
 from scp_server.domain.errors import PositionLost, ProviderUnavailable
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import LedgerRow
-from scp_server.engine.window import ShareLimits
+from scp_server.engine.shares import ShareLimits
 from scp_wire.events import Event
 
 SEEDS = 60

@@ -4,8 +4,8 @@ from support.engine_room import Room
 from support.scripted_provider import Source
 from support.virtual_time import settle
 
+from scp_server.engine.shares import ShareLimits
 from scp_server.engine.views import StreamView
-from scp_server.engine.window import ShareLimits
 
 SMALL = ShareLimits(events=20)
 

@@ -7,12 +7,13 @@ import pytest
 from support.runner_bench import bench
 from support.scripted_provider import Source
 from support.streaming import kinds
+from support.taking import take
 from support.virtual_time import settle
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Phase, Place, Position
 from scp_server.engine.readers import Subscription
-from scp_server.engine.window import Mark, ShareLimits
+from scp_server.engine.shares import Mark, ShareLimits
 
 
 async def test_a_backfill_gives_every_item_in_order_between_its_beginning_and_its_end() -> None:
@@ -78,7 +79,7 @@ async def test_a_slow_consumer_holds_the_reading_back() -> None:
         await anyio.sleep(1000)
         assert len(b.share.waiting) == 20
         assert b.progress.items_read <= 20 + 3 * 10, "the window, and what is on its way to it"
-        taken = await reader.take(5)
+        taken = await take(reader, 5)
         reader.proven(EventRef(reader.epoch, taken.entries[-1].n))
         await anyio.sleep(1000)
         assert b.share.last_n == 25

@@ -17,7 +17,7 @@ from scp_server.domain.errors import (
     RequestRefused,
     ScopeMissing,
 )
-from scp_server.engine.window import ShareLimits
+from scp_server.engine.shares import ShareLimits
 
 TROUBLES = {
     "bookmark": [ProviderRateLimited("slower", retry_after=7.0), ProviderUnavailable("away")],

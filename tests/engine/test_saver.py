@@ -10,7 +10,7 @@ from support.virtual_time import LoopClock, settle
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import LedgerRow, Place
 from scp_server.engine.live import Saver
-from scp_server.engine.window import Mark
+from scp_server.engine.shares import Mark
 
 
 def mark(n: int) -> Mark:

@@ -8,7 +8,7 @@ from support.told import epoch_of, is_item, named, numbers
 from support.virtual_time import settle
 
 from scp_server.domain.errors import CursorInvalid, InvalidRequest
-from scp_server.engine.window import ShareLimits
+from scp_server.engine.shares import ShareLimits
 from scp_wire.events import Event
 
 SMALL = ShareLimits(events=20)

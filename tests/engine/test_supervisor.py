@@ -19,7 +19,7 @@ from scp_server.domain.errors import (
 )
 from scp_server.domain.sessions import SessionState
 from scp_server.domain.streams import StreamState
-from scp_server.engine.window import ShareLimits
+from scp_server.engine.shares import ShareLimits
 
 
 async def test_a_stream_is_started_read_to_its_end_and_completed() -> None:

@@ -12,7 +12,7 @@ from scp_server.domain.errors import InvalidRequest, ShuttingDown, StorageUnavai
 from scp_server.domain.streams import StreamState
 from scp_server.engine.arrivals import Arrival
 from scp_server.engine.readers import Subscription
-from scp_server.engine.window import ShareLimits
+from scp_server.engine.shares import ShareLimits
 
 SMALL = ShareLimits(events=20)
 

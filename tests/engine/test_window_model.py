@@ -9,12 +9,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.streaming import config_of, stream_of
+from support.taking import take, wrote
 from support.virtual_time import VirtualLoop
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place
 from scp_server.engine.readers import Entry, Reader, Subscription
-from scp_server.engine.window import Draft, Mark, Share, ShareLimits, Window
+from scp_server.engine.shares import Draft, Mark, Share, ShareLimits
+from scp_server.engine.window import Window
 from scp_wire.events import EventType
 from scp_wire.stream_types import Provider, StreamType
 
@@ -93,7 +95,8 @@ class WindowMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(briefly())
 
     def _wanting(self, stream_type: StreamType) -> list[Consumer]:
-        return [c for c in self.consumers if c.reader.wants(stream_type)]
+        share = self.streams[stream_type].share
+        return [c for c in self.consumers if c.reader.wants(share)]
 
     def _settle(self) -> None:
         for stream_type, stream in self.streams.items():
@@ -107,7 +110,7 @@ class WindowMachine(RuleBasedStateMachine):
         return (
             event.n > consumer.floors.get(event.stream_type, 0)
             and event.n not in stream.dropped
-            and (event.ordinal is None or consumer.reader.wants(event.stream_type))
+            and (event.ordinal is None or consumer.reader.wants(stream.share))
         )
 
     # -- what may happen -----------------------------------------------------------------------
@@ -164,7 +167,7 @@ class WindowMachine(RuleBasedStateMachine):
         told = next(e for e in stream.events if e.n == oldest.n)
         owed = any(
             self._due(c, told)
-            and told.n > (c.proven if c.reader.wants(stream_type) else c.reader.taken)
+            and told.n > (c.proven if c.reader.wants(stream.share) else c.reader.taken)
             for c in self.consumers
         )
         assert told.n > stream.proven or owed
@@ -195,7 +198,7 @@ class WindowMachine(RuleBasedStateMachine):
     def come_back_to_a_place(self, data: st.DataObject, wanted: Subscription) -> None:
         place = data.draw(st.sampled_from(self.left))
         if not self.window.reaches(wanted, place):
-            wanted_streams = [s for t, s in self.streams.items() if wanted.wants(t)]
+            wanted_streams = [s for t, s in self.streams.items() if wanted.wants(s.share)]
             assert any(s.share.evicted_n > place for s in wanted_streams)
             return
         reader = self.window.attach(wanted, place)
@@ -215,7 +218,7 @@ class WindowMachine(RuleBasedStateMachine):
             if event.n > consumer.at and self._due(consumer, event)
         ]
         due = sorted(due, key=lambda event: event.n)[:limit]
-        taken = self._now(lambda: consumer.reader.take(limit))
+        taken = self._now(lambda: take(consumer.reader, limit))
         entries = taken.entries if taken else ()
         assert [e.n for e in entries] == [e.n for e in due]
         assert [e.encoded.offset for e in entries] == [e.offset for e in due]
@@ -240,7 +243,7 @@ class WindowMachine(RuleBasedStateMachine):
         consumer = data.draw(st.sampled_from(self.consumers))
         if not consumer.given:
             return
-        consumer.reader.written(consumer.given, self.window.epoch)
+        wrote(consumer.reader, consumer.given, self.window.epoch)
         for entry in consumer.given:
             if entry.ordinal is not None:
                 stream = self.streams[entry.stream_type]
@@ -257,8 +260,9 @@ class WindowMachine(RuleBasedStateMachine):
 
     def _prove(self, consumer: Consumer, n: int) -> None:
         consumer.reader.proven(EventRef(self.window.epoch, n))
-        consumer.proven = max(consumer.proven, n)
-        self._settle()
+        if n > consumer.proven:
+            consumer.proven = n
+            self._settle()
 
     @precondition(lambda self: self.consumers)
     @rule(data=st.data(), n=st.integers(min_value=0, max_value=500))
@@ -273,7 +277,7 @@ class WindowMachine(RuleBasedStateMachine):
     def subscribe(self, data: st.DataObject, wanted: Subscription) -> None:
         consumer = data.draw(st.sampled_from(self.consumers))
         if self.window.behind(consumer.reader, wanted):
-            lost = [t for t in self.streams if wanted.wants(t)]
+            lost = [t for t, s in self.streams.items() if wanted.wants(s.share)]
             self.wind_back()
             for stream_type in lost:
                 self.open_a_stream(stream_type)

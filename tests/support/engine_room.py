@@ -22,7 +22,7 @@ from scp_server.engine.courses import Machinery
 from scp_server.engine.readers import Subscription
 from scp_server.engine.supervisor import EngineValues, Supervisor
 from scp_server.engine.views import StreamView
-from scp_server.engine.window import ShareLimits
+from scp_server.engine.shares import ShareLimits
 from scp_wire.stream_types import Provider, StreamType
 
 

@@ -18,8 +18,9 @@ from scp_server.domain.errors import (
 from scp_server.domain.streams import Place
 from scp_server.engine.readers import Subscription
 from scp_server.engine.runner import Progress, Runner, StreamFailed, Surroundings
+from scp_server.engine.shares import Mark, Share, ShareLimits
 from scp_server.engine.signal import Signal
-from scp_server.engine.window import Mark, Share, ShareLimits, Window
+from scp_server.engine.window import Window
 from scp_wire.stream_types import Provider
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.lowlevel
 import msgspec
+from support.taking import Closed, take, wrote
 
 from scp_server.domain.changes import Change
 from scp_server.domain.errors import StorageUnavailable, StreamAlreadyActive
@@ -20,7 +21,7 @@ from scp_server.domain.streams import (
     StreamConfig,
     StreamState,
 )
-from scp_server.engine.readers import Entry, Reader, ReaderClosed
+from scp_server.engine.readers import Entry, Reader
 from scp_wire import encode
 from scp_wire.codes import ErrorObject
 from scp_wire.events import ChangeKind, Event
@@ -249,12 +250,12 @@ class Eater:
         try:
             while True:
                 await self.bite()
-        except ReaderClosed as end:
+        except Closed as end:
             self.closed = end.reason
 
     async def bite(self) -> None:
         """Take what is there, or the next that comes."""
-        taken = await self.reader.take(self.limit)
+        taken = await take(self.reader, self.limit)
         epoch = self.reader.epoch
         for notice in taken.notices:
             text = encode.event(notice, "session-x")
@@ -262,7 +263,7 @@ class Eater:
         self.events += [told(entry) for entry in taken.entries]
         self.refs += [EventRef(epoch, entry.n) for entry in taken.entries]
         if taken.entries:
-            self.reader.written(taken.entries, epoch)
+            wrote(self.reader, taken.entries, epoch)
         self.grew.set()
         self.grew = anyio.Event()
         await anyio.lowlevel.checkpoint()

@@ -84,13 +84,14 @@ class Limits:
         """
         return await self._hit(self._starts, str(session_pk), refusal=StreamLimitReached)
 
-    async def stream_events(self, connection: str) -> Counted:
-        """Count an event written to a connection. Never raises: delivery is paced, not refused.
+    @property
+    def stream_events(self) -> Policy:
+        """Events written to one connection, which counts them itself: delivery waits for it."""
+        return self._stream_events
 
-        When the verdict does not allow it, wait `reset_in` seconds and ask again.
-        """
-        verdict = await self._rates.hit(self._stream_events, connection)
-        return _counted(verdict, connection)
+    def near_end(self, verdict: Verdict, key: str) -> RateLimitData | None:
+        """As `warning`, of a limit that `key` has counted itself."""
+        return self.warning(_counted(verdict, key))
 
     def warning(self, verdict: Verdict) -> RateLimitData | None:
         """What to tell whose limit runs out: once per window, None at all other times."""

@@ -211,6 +211,9 @@ class WindowSettings(Struct, frozen=True, kw_only=True):
     bytes: Annotated[
         int, Meta(ge=1024, le=2**40, description="Bytes of one stream held at most.")
     ] = 1024 * 1024
+    total_bytes: Annotated[
+        int, Meta(ge=1024, le=2**50, description="Bytes of all streams together held at most.")
+    ] = 256 * 1024 * 1024
     stall_seconds: Annotated[
         float,
         Meta(gt=0, le=86_400, description="A consumer that takes nothing for so long is closed."),

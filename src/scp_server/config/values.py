@@ -4,8 +4,8 @@ from typing import Final
 
 from scp_server.access.limits import LimitValues
 from scp_server.config.settings import Settings
+from scp_server.engine.shares import ShareLimits
 from scp_server.engine.supervisor import EngineValues
-from scp_server.engine.window import ShareLimits
 
 SECONDS_A_DAY: Final = 86_400.0
 
@@ -14,6 +14,7 @@ def engine_values(settings: Settings) -> EngineValues:
     """What the engine is set to."""
     return EngineValues(
         share=ShareLimits(events=settings.window.events, size=settings.window.bytes),
+        window_bytes=settings.window.total_bytes,
         seat_seconds=settings.window.seat_seconds,
         session_seconds=settings.session_days * SECONDS_A_DAY,
     )

@@ -1,9 +1,8 @@
 """Which credentials a connecting client carries: in `auth`, headers or query, never two."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final
-from urllib.parse import parse_qs
 
 import msgspec
 
@@ -13,10 +12,9 @@ from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.event_ref import EventRef, parse
 from scp_server.domain.secrets import SESSION_PREFIX, Secret
 from scp_server.engine.arrivals import Arrival
+from scp_socketio import Handshake
 
 _BEARER: Final = "Bearer "
-MAX_FIELDS: Final = 64
-"""Fields in the query of a connecting client."""
 
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -40,13 +38,13 @@ class Hello:
     arrival: Arrival
 
 
-def read_hello(auth: object, query: str, headers: Mapping[str, str], *, allow_query: bool) -> Hello:
+def read_hello(auth: object, handshake: Handshake, *, allow_query: bool) -> Hello:
     """Read a client's credentials and its place.
 
     Raises: InvalidRequest naming the field.
     """
     given = _auth(auth)
-    asked = _query(query)
+    asked, headers = handshake.query, handshake.headers
     bearer = headers.get("authorization", "")
     key = bearer.removeprefix(_BEARER).strip() if bearer.startswith(_BEARER) else None
     sessions = [given.session_id, headers.get("x-session-id")]
@@ -54,8 +52,8 @@ def read_hello(auth: object, query: str, headers: Mapping[str, str], *, allow_qu
         sessions.append(key)
         key = None
     if allow_query:
-        sessions += asked.get("session_id", [])
-    labels = [given.agent_id, *asked.get("agent_id", [])]
+        sessions += asked.get("session_id", ())
+    labels = [given.agent_id, *asked.get("agent_id", ())]
     session_id = _one(sessions, "session_id")
     agent_id = _one(labels, "agent_id")
     if agent_id is not None and len(agent_id) > 128:
@@ -68,13 +66,6 @@ def read_hello(auth: object, query: str, headers: Mapping[str, str], *, allow_qu
             agent_id=agent_id, place=_place(given.last_event_id), cursors=given.cursors or None
         ),
     )
-
-
-def _query(query: str) -> dict[str, list[str]]:
-    try:
-        return parse_qs(query, max_num_fields=MAX_FIELDS)
-    except ValueError:
-        raise InvalidRequest(f"The URL may have {MAX_FIELDS} fields.", field="query") from None
 
 
 def _auth(auth: object) -> Auth:

@@ -1,71 +1,126 @@
-"""Proof: what a client has, known from its pongs.
+"""Proof: what a consumer has, known from its pongs or its acknowledgements. No clock, no I/O.
 
 Bytes given to the kernel prove nothing. An Engine.IO pong that answers a ping sent after an event
-does: the wire keeps order, so whoever answers the ping has read the event before it.
+does: the wire keeps order, so whoever answers the ping has read the event before it. A consumer
+that acknowledges is believed alone: it says what it has processed, not only read.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
-import anyio
-
+from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.event_ref import EventRef
-from scp_server.engine.signal import Signal
 
-MANY: Final = 32
-"""Unproven events after which a ping is sent at once."""
+MANY: Final = 128
+"""Unproven events after which a ping is due at once."""
 PROMPTLY: Final = 0.5
-"""Seconds after which a ping follows even a single unproven event (one second is the promise)."""
+"""Seconds after which a ping is due for even a single one (one second is the promise)."""
+EPOCHS: Final = 8
+"""Numberings of which late acknowledgements are recognised."""
 
 
 class Proof:
-    """Keeps the pings that are out, each with the place that lay before it on the wire."""
+    """What was written to one connection and has not proven to have arrived.
+
+    Times are monotonic seconds.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_last_ping",
+        "_owed_since",
+        "_unasked",
+        "_unasked_since",
+        "_unproven",
+        "_written",
+    )
 
     def __init__(self) -> None:
-        self._sent: EventRef | None = None
-        self._since_ping = 0
-        self._pings: deque[EventRef | None] = deque()
-        self._changed = Signal()
+        self._unproven: deque[tuple[int, EventRef]] = deque()
+        """(the newest ping when it was written, the place it leads to)"""
+        self._written: dict[str, int] = {}
+        """By epoch, the last event that was written."""
+        self._last_ping = self._asked = 0
+        self._unasked = 0
+        self._unasked_since = 0.0
+        self._owed_since: float | None = None
 
-    def sent(self, ref: EventRef) -> None:
-        """An event leading to `ref` was given to the wire."""
-        self._sent = ref
-        self._since_ping += 1
-        if self._since_ping in {1, MANY}:
-            self._changed.fire()
+    def wrote(self, refs: Sequence[EventRef], *, ping: int, events: int, now: float) -> None:
+        """`events` events leading to these places were written, after the ping of that number."""
+        if ping != self._last_ping:
+            # A heartbeat went out since: it asks for all that was written before it.
+            self._last_ping, self._unasked = ping, 0
+        if not self._unasked:
+            self._unasked_since = now
+        self._unasked += events
+        if self._owed_since is None:
+            self._owed_since = now
+        for ref in refs:
+            self._unproven.append((ping, ref))
+        self._remember(refs[-1])
 
-    def pinged(self) -> None:
-        """A ping was given to the wire, whoever asked for it."""
-        self._pings.append(self._sent)
-        self._since_ping = 0
+    def _remember(self, ref: EventRef) -> None:
+        if ref.epoch not in self._written and len(self._written) >= EPOCHS:
+            del self._written[next(iter(self._written))]
+        self._written[ref.epoch] = ref.n
 
-    def ponged(self) -> EventRef | None:
-        """A pong came in: the place it proves, None when it proves nothing."""
-        ref = self._pings.popleft() if self._pings else None
-        self._changed.fire()
-        return ref
+    def ping_due(self, now: float) -> bool:
+        """Whether a ping should be sent: soon after an event, at once after many.
+
+        One at a time: while what the last one asks for is not proven, another says nothing new.
+        """
+        if not self._unasked or (self._unproven and self._unproven[0][0] < self._asked):
+            return False
+        return self._unasked >= MANY or now - self._unasked_since >= PROMPTLY
+
+    def pinged(self, number: int) -> None:
+        """A ping of that number was sent because it was due."""
+        self._last_ping = self._asked = number
+        self._unasked = 0
+
+    def ponged(self, number: int, now: float) -> EventRef | None:
+        """The ping of that number was answered: the place that proves, None when none."""
+        place: EventRef | None = None
+        while self._unproven and self._unproven[0][0] < number:
+            place = self._unproven.popleft()[1]
+        return self._progressed(place, now)
+
+    def acknowledged(self, ref: EventRef, now: float) -> EventRef | None:
+        """Everything up to `ref` was acknowledged: the place that proves, None when none.
+
+        Raises: InvalidRequest when that was never written here.
+        """
+        if ref.n > self._written.get(ref.epoch, -1):
+            raise InvalidRequest(
+                "That event was never sent on this connection. Acknowledge the event_id of the "
+                "last event you processed.",
+                field="event_id",
+            )
+        place: EventRef | None = None
+        while self._unproven and self._unproven[0][1].epoch == ref.epoch:
+            if self._unproven[0][1].n > ref.n:
+                break
+            place = self._unproven.popleft()[1]
+        return self._progressed(place, now)
+
+    def _progressed(self, place: EventRef | None, now: float) -> EventRef | None:
+        if place is not None:
+            self._owed_since = now if self._unproven else None
+        return place
 
     @property
-    def pings_out(self) -> int:
-        """Pings that were not answered yet."""
-        return len(self._pings)
+    def unproven(self) -> int:
+        """Places on their way: events, where each was written with a place of its own."""
+        return len(self._unproven)
 
-    async def answered(self) -> None:
-        """Wait until no ping is out."""
-        while self._pings:
-            await self._changed.wait()
+    @property
+    def owed_since(self) -> float | None:
+        """When it last showed that it takes what it is owed, or was first owed something."""
+        return self._owed_since
 
-    async def until_ping_is_due(self) -> None:
-        """Wait until a ping should be sent: soon after an event, at once after many.
-
-        One ping is out at a time: the answer to the last one comes first.
-        """
-        due = False
-        while not due:
-            while self._pings or self._since_ping == 0:
-                await self._changed.wait()
-            # A ping of somebody else's may go out meanwhile, and be enough.
-            with anyio.move_on_after(PROMPTLY):
-                while 0 < self._since_ping < MANY:
-                    await self._changed.wait()
-            due = self._since_ping > 0 and not self._pings
+    def forget(self) -> None:
+        """The numbers of what was written are void."""
+        self._unproven.clear()
+        self._unasked = 0
+        self._owed_since = None

@@ -1,7 +1,8 @@
 """An exact sliding window: at most `limit` hits in any `window` seconds.
 
-A log of the times of accepted hits, as long as the limit. A counter over two windows would be
-smaller but refuses who did exactly what the reset time said. Refused hits are not recorded.
+A log of the times of accepted hits. A counter over two windows would be smaller but refuses who
+did exactly what the reset time said. Refused hits are not recorded; hits of one moment are kept as
+one line, so that a large limit is no large log.
 """
 
 from collections import deque
@@ -32,24 +33,41 @@ class Verdict:
 class SlidingLog:
     """One key's log of one policy. Times are monotonic seconds, handed in."""
 
-    __slots__ = ("_hits", "_policy")
+    __slots__ = ("_count", "_hits", "_policy")
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._hits: deque[float] = deque()
+        self._hits: deque[tuple[float, int]] = deque()
+        self._count = 0
 
     def hit(self, now: float) -> Verdict:
         """Count a hit if there is a place for it."""
         verdict = self.look(now)
         if not verdict.allowed or self._policy.limit == 0:
             return verdict
-        self._hits.append(now)
+        self._add(now, 1)
         return replace(self.look_after(now), at=now)
 
+    def grant(self, now: float, wanted: int) -> int:
+        """Count as many of `wanted` hits as there are places for, and say how many."""
+        if self._policy.limit == 0:
+            return wanted
+        self._forget(now)
+        granted = min(wanted, self._remaining())
+        if granted:
+            self._add(now, granted)
+        return granted
+
     def take_back(self, at: float) -> None:
-        """Forget the hit that was counted at that time; what came of it did not happen."""
-        if at in self._hits:
-            self._hits.remove(at)
+        """Forget a hit that was counted at that time; what came of it did not happen."""
+        for i, (moment, count) in enumerate(self._hits):
+            if moment == at:
+                self._count -= 1
+                if count == 1:
+                    del self._hits[i]
+                else:
+                    self._hits[i] = (moment, count - 1)
+                return
 
     def look(self, now: float) -> Verdict:
         """What a hit now would be answered, without counting it."""
@@ -65,15 +83,24 @@ class SlidingLog:
         self._forget(now)
         return not self._hits
 
+    def _add(self, now: float, count: int) -> None:
+        self._count += count
+        if self._hits and self._hits[-1][0] == now:
+            count += self._hits.pop()[1]
+        self._hits.append((now, count))
+
     def _forget(self, now: float) -> None:
-        while self._hits and self._hits[0] <= now - self._policy.window:
-            self._hits.popleft()
+        while self._hits and self._hits[0][0] <= now - self._policy.window:
+            self._count -= self._hits.popleft()[1]
 
     def _remaining(self) -> int:
-        return 1 if self._policy.limit == 0 else self._policy.limit - len(self._hits)
+        return 1 if self._policy.limit == 0 else self._policy.limit - self._count
 
     def _verdict(self, now: float, *, allowed: bool) -> Verdict:
-        reset_in = self._hits[0] + self._policy.window - now if self._hits else self._policy.window
+        first = self._hits[0][0] if self._hits else now
         return Verdict(
-            policy=self._policy, allowed=allowed, remaining=self._remaining(), reset_in=reset_in
+            policy=self._policy,
+            allowed=allowed,
+            remaining=self._remaining(),
+            reset_in=first + self._policy.window - now,
         )

@@ -24,8 +24,8 @@ from scp_server.engine.live import (
 )
 from scp_server.engine.mending import mending
 from scp_server.engine.runner import Progress, Runner, StreamFailed, Surroundings
+from scp_server.engine.shares import Draft
 from scp_server.engine.signal import Signal
-from scp_server.engine.window import Draft
 from scp_server.ports.audit import AuditEntry, AuditTrail
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock

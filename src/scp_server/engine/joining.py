@@ -56,7 +56,9 @@ class Joining:
         if self.arrival.cursors:
             return await self._from_cursors(cursors, self.arrival.cursors)
         if place is None:
-            return Start(after=None)
+            # Nobody is here whom it would disturb to read again what was let go.
+            lacking = window.lacks_unproven and not window.readers
+            return Start(after=0, rows={}) if lacking else Start(after=None)
         floors = self.arrival.floors
         if place.epoch == window.epoch and window.reaches(self.wanted, place.n, floors):
             return Start(after=place.n, floors=floors)
@@ -96,7 +98,7 @@ class Joining:
         rows: dict[str, LedgerRow] = {}
         gaps: list[GapData] = []
         for stream_id, running in list(self.live.running.items()):
-            wants = self.wanted.wants(running.stream.config.stream_type)
+            wants = self.wanted.wants(running.share)
             if not wants or stream_id in skip:
                 continue
             n = max(place.n, (self.arrival.floors or {}).get(stream_id, 0))
@@ -117,7 +119,7 @@ class Joining:
             _gap(share.stream_id, place, reread=False, complete=False)
             for share in window.shares.values()
             if share.stream_id not in self.live.running
-            and self.wanted.wants(share.stream_type)
+            and self.wanted.wants(share)
             and not (
                 place.epoch == window.epoch
                 and share.keeps_after(place.n)

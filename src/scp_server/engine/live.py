@@ -11,11 +11,13 @@ import anyio
 from scp_server.domain.errors import StorageUnavailable
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import LedgerRow, Reason, Stream
+from scp_server.engine.budget import Budget
 from scp_server.engine.runner import Progress, Runner
 from scp_server.engine.seats import Seats
+from scp_server.engine.shares import Mark, Share, ShareLimits
 from scp_server.engine.signal import Signal
 from scp_server.engine.views import StreamView
-from scp_server.engine.window import Mark, Share, ShareLimits, Window
+from scp_server.engine.window import Window
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.streams import StreamStore
@@ -198,11 +200,18 @@ class LiveSessions:
     """The sessions that are alive in this process."""
 
     def __init__(
-        self, clock: Clock, chance: Chance, *, share: ShareLimits, seat_seconds: float
+        self,
+        clock: Clock,
+        chance: Chance,
+        *,
+        share: ShareLimits,
+        budget: Budget,
+        seat_seconds: float,
     ) -> None:
         self._clock = clock
         self._chance = chance
         self._share = share
+        self._budget = budget
         self._seat_seconds = seat_seconds
         self._sessions: dict[int, LiveSession] = {}
 
@@ -219,7 +228,7 @@ class LiveSessions:
         if live is None:
             live = LiveSession(
                 session_pk=session_pk,
-                window=Window(provider, self.new_epoch(), self._share),
+                window=Window(provider, self.new_epoch(), self._share, self._budget),
                 seats=Seats(self._seat_seconds),
                 provider=provider,
             )
@@ -235,3 +244,4 @@ class LiveSessions:
         live.seats.clear_cold(now=self._clock.monotonic())
         if live.deserted and self._sessions.get(live.session_pk) is live:
             del self._sessions[live.session_pk]
+            self._budget.forget(live.window)

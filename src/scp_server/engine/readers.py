@@ -1,9 +1,10 @@
 """Reader: one consumer's place in a session's window."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Final, Protocol
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.engine.signal import Signal
@@ -14,17 +15,48 @@ MAX_NOTICES: Final = 16
 """Notices (token refreshed, limit near) a reader may be behind; older ones are dropped."""
 
 
+class OfStream(Protocol):
+    """What belongs to a stream."""
+
+    @property
+    def stream_id(self) -> str: ...
+    @property
+    def stream_type(self) -> StreamType: ...
+
+
+class Proves(Enum):
+    """How a consumer shows what has arrived."""
+
+    PONG = auto()
+    """By answering a ping that was sent after it."""
+    ACK = auto()
+    """By acknowledging it."""
+    NEXT_REQUEST = auto()
+    """By naming it in the next request: until then what was written is not waited for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """What a consumer wants. `types` None means everything of its session."""
+    """What a consumer wants, and how. `types` None means everything of its session."""
 
     types: frozenset[StreamType] | None = None
+    stream_id: str | None = None
+    """Only this stream, and of control events too only its own."""
     batch: bool = False
     """Whether it takes several items in one `data_batch`."""
+    proves: Proves = Proves.PONG
+    window: int = 256
+    """With `Proves.ACK`: how many events may be on their way to it."""
 
-    def wants(self, stream_type: StreamType) -> bool:
-        """Whether items of that type are wanted. Control events always are."""
-        return self.types is None or stream_type in self.types
+    def wants(self, of: OfStream) -> bool:
+        """Whether items of that stream are wanted."""
+        if self.stream_id is not None:
+            return of.stream_id == self.stream_id
+        return self.types is None or of.stream_type in self.types
+
+    def hears(self, of: OfStream) -> bool:
+        """Whether a stream's control events are wanted: always, unless it is about one stream."""
+        return self.stream_id is None or of.stream_id == self.stream_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +74,18 @@ class Entry:
     """How many items of its stream one `data_batch` may carry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a reader is to send next: notices, which have no place, then entries in order."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class Run:
+    """The next events of a reader. Readers that stand at the same place are given the same one."""
 
-    notices: tuple[Encoded, ...]
     entries: tuple[Entry, ...]
-
-
-class ReaderClosed(Exception):
-    """The session ended, or the server wants this consumer gone; `reason` is a code or event."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    end: int
+    """The place after it: what lies between was looked at, and is not due."""
+    epoch: str
+    revision: int
+    """Of the window: while it is the same, nothing of the run was dropped."""
+    made: dict[Hashable, Any] = field(default_factory=dict)
+    """What is made of it, by what it is made for: spelled once, for all who are given it."""
 
 
 class Entries(Protocol):
@@ -63,24 +93,42 @@ class Entries(Protocol):
 
     epoch: str
     head: int
+    revision: int
 
-    def after(self, n: int) -> Iterator[Entry]: ...
+    def run(self, reader: "Reader", limit: int, size: int) -> Run: ...
     def keeps(self, entry: Entry) -> bool: ...
     def written(self, entries: Sequence[Entry]) -> None: ...
     def settle(self) -> None: ...
+    def resubscribed(self) -> None: ...
     def detach(self, reader: "Reader") -> None: ...
 
 
 class Reader:
     """Takes entries in order, says what was written and what has proven to have arrived."""
 
+    __slots__ = (
+        "_closed",
+        "_notices",
+        "_signal",
+        "_window",
+        "floors",
+        "on_wake",
+        "proven_n",
+        "seated",
+        "subscription",
+        "taken",
+        "written_n",
+    )
+
     def __init__(self, window: Entries, subscription: Subscription) -> None:
         self._window = window
-        self._wake = Signal()
-        self._notices: deque[Encoded] = deque(maxlen=MAX_NOTICES)
+        self._signal: Signal | None = None
+        self._notices: deque[Encoded] | None = None
         self._closed: str | None = None
         self.seated = False
         """Whether it took a seat again that was left by a connection that was lost."""
+        self.on_wake: Callable[[], None] | None = None
+        """Called when there may be something to take."""
         self.floors: Mapping[str, int] = {}
         """By stream id: up to where events are not due, having been proven before it came."""
         self.subscription = subscription
@@ -104,107 +152,134 @@ class Reader:
         return EventRef(self._window.epoch, self.written_n)
 
     @property
-    def closed(self) -> bool:
-        """Whether it is to end: nothing more is to be written but notices."""
-        return self._closed is not None
+    def closed(self) -> str | None:
+        """Why it is to end, once it is: then nothing more is to be written but notices."""
+        return self._closed
 
-    def wants(self, stream_type: StreamType) -> bool:
-        """Whether it takes that type's items."""
-        return self.subscription.wants(stream_type)
+    def wants(self, of: OfStream) -> bool:
+        """Whether it takes that stream's items."""
+        return self.subscription.wants(of)
 
     def start(self, after: int, floors: Mapping[str, int]) -> None:
         """Stand after event `after`; of the streams in `floors`, take only what lies above."""
         self.taken = self.written_n = self.proven_n = after
         self.floors = floors
-        self._wake.fire()
+        self.wake()
 
     def subscribe(self, subscription: Subscription) -> None:
         """Replace the whole subscription, from the next event on."""
         self.subscription = subscription
-        self._window.settle()
-        self._wake.fire()
+        self._window.resubscribed()
+        self.wake()
 
     def wake(self) -> None:
         """There may be something to take."""
-        self._wake.fire()
+        if self.on_wake is not None:
+            self.on_wake()
+        if self._signal is not None:
+            self._signal.fire()
+
+    async def woken(self) -> None:
+        """Wait for the next `wake`."""
+        if self._signal is None:
+            self._signal = Signal()
+        await self._signal.wait()
 
     def notify(self, notice: Encoded) -> None:
         """Something to be told outside the order of events."""
+        if self._notices is None:
+            self._notices = deque(maxlen=MAX_NOTICES)
         self._notices.append(notice)
-        self._wake.fire()
+        self.wake()
 
     def close(self, reason: str) -> None:
-        """End this consumer: `take` raises once the notices are taken."""
+        """End this consumer, once its notices are taken."""
         self._closed = reason
-        self._wake.fire()
-
-    async def take(self, limit: int) -> Taken:
-        """Wait for something to send; at most `limit` entries.
-
-        Raises: ReaderClosed.
-        """
-        while True:
-            notices = self.notices()
-            if notices:
-                return Taken(notices, ())
-            if self._closed is not None:
-                raise ReaderClosed(self._closed)
-            entries = self._next(limit)
-            if entries:
-                return Taken((), entries)
-            await self._wake.wait()
+        self.wake()
 
     def notices(self) -> tuple[Encoded, ...]:
         """The notices that wait; they go ahead of entries that were taken and not yet written."""
-        notices = tuple(self._notices)
-        self._notices.clear()
+        notices = tuple(self._notices or ())
+        self._notices = None
         return notices
 
-    def still_due(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """Of entries that were taken, those still to be written: not what was dropped meanwhile."""
-        return tuple(e for e in entries if self._window.keeps(e) and self._is_due(e))
+    def next_run(self, limit: int, size: int) -> Run:
+        """Take what is next: at most so many events and bytes, though always one; may be empty."""
+        run = self._window.run(self, limit, size)
+        self.taken = run.end
+        return run
 
-    async def disturbed(self) -> None:
-        """Wait until there are notices, or an end."""
-        while not self._notices and self._closed is None:
-            await self._wake.wait()
+    @property
+    def revision(self) -> int:
+        """Changes whenever something that was taken may have been dropped."""
+        return self._window.revision
 
-    def _next(self, limit: int) -> tuple[Entry, ...]:
-        chosen: list[Entry] = []
-        for entry in self._window.after(self.taken):
-            if len(chosen) == limit:
-                return tuple(chosen)
-            self.taken = entry.n
-            if self._is_due(entry):
-                chosen.append(entry)
-        self.taken = max(self.taken, self._window.head)
-        return tuple(chosen)
+    def sifted(self, run: Run, entries: Sequence[Entry]) -> Run:
+        """What is left of a run, as the window is now."""
+        return Run(
+            entries=tuple(entries), end=run.end, epoch=run.epoch, revision=self._window.revision
+        )
 
-    def _is_due(self, entry: Entry) -> bool:
-        if entry.n <= self.floors.get(entry.stream_id, 0):
+    def still_due(self, run: Run, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Of a run's entries, those still to be written: not what was dropped meanwhile."""
+        if run.epoch != self._window.epoch:
+            return ()
+        if run.revision == self._window.revision:
+            return entries
+        return tuple(e for e in entries if self._window.keeps(e) and self.is_due(e))
+
+    def is_due(self, entry: Entry) -> bool:
+        """Whether it is to be given an entry."""
+        if self.floors and entry.n <= self.floors.get(entry.stream_id, 0):
             return False
-        return entry.ordinal is None or self.wants(entry.stream_type)
+        subscription = self.subscription
+        return subscription.wants(entry) if entry.ordinal is not None else subscription.hears(entry)
+
+    def reached(self, of: OfStream) -> int:
+        """Up to where a stream's events need not stay for it.
+
+        Of streams it does not want that is what it has taken: it may never prove a place that far.
+        """
+        if not self.subscription.wants(of):
+            return self.taken
+        by_request = self.subscription.proves is Proves.NEXT_REQUEST
+        reached = self.written_n if by_request else self.proven_n
+        return max(reached, self.floors.get(of.stream_id, 0)) if self.floors else reached
 
     def holds(self, entry: Entry) -> bool:
-        """Whether an entry must stay for it: due, and not proven to have arrived.
+        """Whether an entry must stay for it: due, and not known to have arrived."""
+        return entry.n > self.reached(entry) and self.is_due(entry)
 
-        Control events of streams it does not want are its own matter once it has taken them: it
-        may never prove a place that far.
-        """
-        reached = self.proven_n if self.wants(entry.stream_type) else self.taken
-        return entry.n > reached and self._is_due(entry)
-
-    def written(self, entries: Sequence[Entry], epoch: str) -> None:
-        """These, taken in that epoch, were written to the wire."""
+    def written(self, n: int, epoch: str) -> None:
+        """Everything taken up to event `n` of that epoch was written to the wire."""
         if epoch == self._window.epoch:
-            self.written_n = entries[-1].n
+            self.written_n = n
+            if self.subscription.proves is Proves.NEXT_REQUEST:
+                self._window.settle()
+
+    def count(self, entries: Sequence[Entry]) -> None:
+        """These were written: items that no consumer had before are counted."""
         self._window.written(entries)
 
     def proven(self, ref: EventRef) -> None:
         """Everything up to `ref` has arrived. A place of another epoch says nothing any more."""
+        if self.note_proven(ref):
+            self._window.settle()
+
+    def note_proven(self, ref: EventRef) -> bool:
+        """As `proven`, but `settle` is left to the caller, who has many: True when it is due."""
         if ref.epoch != self._window.epoch or not self.proven_n < ref.n <= self.taken:
-            return
+            return False
         self.proven_n = ref.n
+        return True
+
+    @property
+    def window(self) -> Entries:
+        """Its window, to settle many readers of it at once."""
+        return self._window
+
+    def settle(self) -> None:
+        """Let the window see what was proven."""
         self._window.settle()
 
     def detach(self) -> None:

@@ -19,6 +19,7 @@ from scp_server.domain.event_ref import EventRef
 from scp_server.domain.sliding_log import Policy, SlidingLog
 from scp_server.domain.streams import Phase, Place, Reason, Stream
 from scp_server.engine import cadence, transitions
+from scp_server.engine.shares import Draft, Share
 from scp_server.engine.signal import Signal
 from scp_server.engine.spelling import update_body
 from scp_server.engine.transitions import (
@@ -37,7 +38,7 @@ from scp_server.engine.transitions import (
     SetAside,
     StepRead,
 )
-from scp_server.engine.window import Draft, Share, Window
+from scp_server.engine.window import Window
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.connector import Connector

@@ -28,14 +28,15 @@ from scp_server.domain.streams import (
 )
 from scp_server.engine.admission import check
 from scp_server.engine.arrivals import Arrival
+from scp_server.engine.budget import Budget
 from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors, refused
 from scp_server.engine.door import Door
 from scp_server.engine.live import Leaving, LiveSession, LiveSessions, Running
 from scp_server.engine.readers import Reader, Subscription
+from scp_server.engine.shares import ShareLimits
 from scp_server.engine.transitions import Plan, adopted
 from scp_server.engine.views import StreamView
-from scp_server.engine.window import ShareLimits
 from scp_server.ports.audit import AuditEntry
 from scp_server.ports.meter import Meter
 from scp_wire.codes import ErrorObject
@@ -50,6 +51,8 @@ class EngineValues:
     """Settings of the engine. Seconds, events and bytes."""
 
     share: ShareLimits = field(default_factory=ShareLimits)
+    window_bytes: int = 256 * 1024 * 1024
+    """Of all sessions together."""
     seat_seconds: float = 120.0
     inactive_seconds: float = 3600.0
     session_seconds: float = 30 * 86400.0
@@ -66,6 +69,7 @@ class Supervisor:
             machinery.clock,
             machinery.chance,
             share=values.share,
+            budget=Budget(values.window_bytes),
             seat_seconds=values.seat_seconds,
         )
         self._courses = Courses(machinery, self._cursors, self._live)

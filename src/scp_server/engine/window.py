@@ -9,109 +9,40 @@ stops a runner: that is the back pressure. Proven events linger while there is r
 that come back. What is no longer here is read again from the provider: `rewind` begins a new epoch.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place, Stream
-from scp_server.engine.readers import Entry, Reader, Subscription
-from scp_server.engine.signal import Signal
-from scp_wire.encode import Encoded, Envelope, encode, spelled
-from scp_wire.events import EventType
-from scp_wire.stream_types import Provider, StreamType
+from scp_server.engine.budget import Budget
+from scp_server.engine.readers import Entry, Reader, Run, Subscription
+from scp_server.engine.shares import Draft, Mark, Share, ShareLimits
+from scp_wire.encode import Encoded, Envelope, encode
+from scp_wire.stream_types import Provider
 
-PLAIN_ROOM: Final = 384
-"""More bytes than an envelope takes without its cursor and label."""
-CURSOR_ROOM: Final = 544
-"""A cursor has 512 at most (contract section 1)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareLimits:
-    """How much of a stream waits in memory: `events` and `size` (bytes) at most."""
-
-    events: int = 256
-    size: int = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """Where a stream goes on when everything up to event `n` has arrived."""
-
-    n: int
-    place: Place
-    items: int
-
-
-@dataclass(slots=True, kw_only=True)
-class Share:
-    """One stream's part of the window."""
-
-    stream_id: str
-    stream_type: StreamType
-    batch_size: int
-    on_proven: Callable[[Mark], None]
-    waiting: deque[Entry] = field(default_factory=deque)
-    size: int = 0
-    last_n: int = 0
-    offset: int = 0
-    proven_n: int = 0
-    """Every reader that wants this stream has everything up to here."""
-    first_n: int = 0
-    """The session's newest event when this stream began its part of the epoch."""
-    evicted_n: int = 0
-    """Everything up to here is gone from memory."""
-    marks: deque[Mark] = field(default_factory=deque)
-    items_written: int = 0
-    """Items of the stream that at least one consumer was written, over all epochs."""
-    changed: Signal = field(default_factory=Signal)
-    """Fires when there may be room, a proof, or another reader."""
-
-    def keeps_after(self, n: int) -> bool:
-        """Whether every event of it after `n` is still in memory."""
-        return self.evicted_n <= max(n, self.first_n)
-
-    @property
-    def all_proven(self) -> bool:
-        """Whether nothing waits for proof."""
-        return self.proven_n >= self.last_n
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """An event to be put into the window: everything but its number."""
-
-    event_type: EventType
-    body: bytes
-    timestamp: float
-    agent_id: str | None = None
-    cursor: Callable[[EventRef], str] | None = None
-    """Makes the cursor once the event's number is known."""
-    ordinal: int | None = None
-    """For items: which of the stream's items it is, from 1, over all epochs."""
-    item_id: str | None = None
-
-    @property
-    def room(self) -> int:
-        """Bytes it may take in the window. Its envelope is spelled when it is numbered."""
-        label = 0 if self.agent_id is None else len(spelled(self.agent_id))
-        return len(self.body) + PLAIN_ROOM + label + (CURSOR_ROOM if self.cursor else 0)
+NO_BUDGET: Final = 2**62
+"""Bytes that no process holds."""
 
 
 class Window:
     """All of one session's events that have not arrived yet, and some that have."""
 
-    def __init__(self, provider: Provider, epoch: str, limits: ShareLimits) -> None:
+    def __init__(
+        self, provider: Provider, epoch: str, limits: ShareLimits, budget: Budget | None = None
+    ) -> None:
         self._provider = provider
         self._limits = limits
+        self._budget = budget or Budget(NO_BUDGET)
         self._entries: dict[int, Entry] = {}
         self._shares: dict[str, Share] = {}
         self._readers: set[Reader] = set()
+        self._all_awake = False
+        self._last_run: tuple[int, int, int, Subscription, Run] | None = None
         self.epoch = epoch
         self.head = 0
         """Number of the newest event."""
+        self.revision = 0
+        """How often something that readers may have taken already was thrown away."""
 
     # -- for runners ---------------------------------------------------------------------------
 
@@ -127,6 +58,7 @@ class Window:
             proven_n=self.head,
             first_n=self.head,
             evicted_n=self.head,
+            free_n=self.head,
         )
         self._shares[stream.stream_id] = share
         return share
@@ -141,6 +73,8 @@ class Window:
         """Throw away what waits in a share; its marks stand for nothing any more."""
         for entry in share.waiting:
             self._entries.pop(entry.n, None)
+        self._forget_run()
+        self._budget.gave(share.size)
         share.waiting.clear()
         share.marks.clear()
         share.size = 0
@@ -154,21 +88,59 @@ class Window:
         Nothing may be awaited between this and `append`.
         """
         while not self._make_room(share, size):
-            await share.changed.wait()
+            # Another session's events may be what there is no room for.
+            waits_for = self._budget.freed if self._budget.full else share.changed
+            await waits_for.wait()
 
     def _make_room(self, share: Share, size: int) -> bool:
         limits = self._limits
         while share.waiting:
-            if len(share.waiting) < limits.events and share.size + size <= limits.size:
+            fits = len(share.waiting) < limits.events and share.size + size <= limits.size
+            if fits and not self._budget.full:
                 return True
-            oldest = share.waiting[0]
-            if oldest.n > share.proven_n or any(r.holds(oldest) for r in self._readers):
+            if not self._drop_oldest(share):
                 return False
-            share.waiting.popleft()
-            share.size -= oldest.encoded.size
-            share.evicted_n = oldest.n
-            del self._entries[oldest.n]
         return True
+
+    def _drop_oldest(self, share: Share) -> bool:
+        """Let go of a stream's oldest event, unless it is needed."""
+        oldest = share.waiting[0]
+        if oldest.n > share.free_n:
+            share.free_n = self._freed(share)
+            if oldest.n > share.free_n:
+                return False
+        if self._held_elsewhere(oldest):
+            return False
+        self._drop(share, oldest)
+        return True
+
+    def _drop(self, share: Share, oldest: Entry) -> None:
+        share.waiting.popleft()
+        share.size -= oldest.encoded.size
+        share.evicted_n = oldest.n
+        del self._entries[oldest.n]
+        self._budget.gave(oldest.encoded.size)
+
+    def let_go(self) -> None:
+        """Drop what is only kept for consumers that may come back: it can be read again."""
+        for share in self._shares.values():
+            while share.waiting and not any(r.holds(share.waiting[0]) for r in self._readers):
+                self._drop(share, share.waiting[0])
+        self._last_run = None
+
+    @property
+    def lacks_unproven(self) -> bool:
+        """Whether events were let go that nobody has proven to have."""
+        return any(s.evicted_n > max(s.proven_n, s.first_n) for s in self._shares.values())
+
+    def _freed(self, share: Share) -> int:
+        """Up to where a stream's readers can do without it; what nobody reads, has proven to be."""
+        reached = (r.reached(share) for r in self._readers if r.wants(share))
+        return min(reached, default=share.proven_n)
+
+    def _held_elsewhere(self, entry: Entry) -> bool:
+        """Whether a reader is still to be given it though it does not want the stream's items."""
+        return any(r.holds(entry) for r in self._readers if not r.wants(entry))
 
     def append(self, share: Share, draft: Draft) -> EventRef:
         """Number an event, spell it, and wake the readers. Call `reserve` before."""
@@ -188,9 +160,16 @@ class Window:
         self._entries[self.head] = entry
         share.waiting.append(entry)
         share.size += entry.encoded.size
-        for reader in self._readers:
-            reader.wake()
+        self._budget.took(self, entry.encoded.size)
+        self._wake()
         return ref
+
+    def _wake(self) -> None:
+        # Until one of them has taken what there is, all of them know.
+        if not self._all_awake:
+            self._all_awake = True
+            for reader in self._readers:
+                reader.wake()
 
     def _encode(self, draft: Draft, ref: EventRef, share: Share) -> Encoded:
         envelope = Envelope(
@@ -218,7 +197,7 @@ class Window:
 
     def wanted(self, share: Share) -> bool:
         """Whether any reader takes this stream."""
-        return any(reader.wants(share.stream_type) for reader in self._readers)
+        return any(reader.wants(share) for reader in self._readers)
 
     # -- for readers ---------------------------------------------------------------------------
 
@@ -249,7 +228,9 @@ class Window:
         else:
             reader.start(after, floors or {})
         self._readers.add(reader)
+        self._all_awake = False
         for share in self._shares.values():
+            share.free_n = share.evicted_n
             self._settle(share)
             share.changed.fire()
         return reader
@@ -268,20 +249,53 @@ class Window:
         return n <= self.head and all(
             share.keeps_after(max(n, (floors or {}).get(share.stream_id, 0)))
             for share in self._shares.values()
-            if subscription.wants(share.stream_type)
+            if subscription.wants(share)
         )
 
     def behind(self, reader: Reader, subscription: Subscription) -> bool:
         """Whether a new subscription wants events that lie before the reader's place."""
         return any(
-            subscription.wants(share.stream_type)
-            and not reader.wants(share.stream_type)
+            subscription.wants(share)
+            and not reader.wants(share)
             and any(entry.n > share.proven_n for entry in share.waiting)
             and share.proven_n < reader.taken
             for share in self._shares.values()
         )
 
-    def after(self, n: int) -> Iterator[Entry]:
+    def run(self, reader: Reader, limit: int, size: int) -> Run:
+        """What a reader is given next, made once for all who stand at its place."""
+        self._all_awake = False
+        wanted = reader.subscription
+        if self._last_run is not None and not reader.floors:
+            at, head, most, by, run = self._last_run
+            same = at == reader.taken and head == self.head and most == limit
+            if same and (by is wanted or by == wanted):
+                return run
+        run = self._run(reader, limit, size)
+        if not reader.floors:
+            self._last_run = (reader.taken, self.head, limit, wanted, run)
+        return run
+
+    def _run(self, reader: Reader, limit: int, size: int) -> Run:
+        chosen: list[Entry] = []
+        end = reader.taken
+        for entry in self._after(reader.taken):
+            if reader.is_due(entry):
+                size -= entry.encoded.size
+                if len(chosen) == limit or (chosen and size < 0):
+                    break
+                chosen.append(entry)
+            end = entry.n
+        else:
+            # The newest numbers may be those of events that are gone.
+            end = max(end, self.head)
+        return Run(entries=tuple(chosen), end=end, epoch=self.epoch, revision=self.revision)
+
+    def _forget_run(self) -> None:
+        self._last_run = None
+        self.revision += 1
+
+    def _after(self, n: int) -> Iterator[Entry]:
         """Entries with a number above `n`, in order."""
         # Numbers have holes where proven events were dropped: walk whichever is shorter.
         if self.head - n <= 2 * len(self._entries):
@@ -299,7 +313,7 @@ class Window:
         places = [
             max(reader.proven_n, reader.floors.get(share.stream_id, 0))
             for reader in self._readers
-            if reader.wants(share.stream_type)
+            if reader.wants(share)
         ]
         return min(places, default=None)
 
@@ -319,6 +333,13 @@ class Window:
         for share in self._shares.values():
             share.changed.fire()
 
+    def resubscribed(self) -> None:
+        """A reader wants other streams than those it was given."""
+        self._forget_run()
+        for share in self._shares.values():
+            share.free_n = share.evicted_n
+        self.settle()
+
     def settle(self) -> None:
         """A reader has proven more, or wants other streams."""
         for share in self._shares.values():
@@ -326,7 +347,7 @@ class Window:
             share.changed.fire()
 
     def _settle(self, share: Share) -> None:
-        places = [r.proven_n for r in self._readers if r.wants(share.stream_type)]
+        places = [r.proven_n for r in self._readers if r.wants(share)]
         if not places:
             return
         share.proven_n = max(share.proven_n, min(*places, share.last_n))
@@ -349,5 +370,6 @@ class Window:
             self.drop(share)
         self._entries.clear()
         self._shares.clear()
+        self._forget_run()
         for reader in self._readers:
             reader.start(0, {})

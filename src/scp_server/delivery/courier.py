@@ -1,0 +1,292 @@
+"""Courier: decides what one consumer is sent next, and keeps its pace. No I/O, no clock.
+
+    reader --run--> frames --pace, window--> Flush --(audited, then written)--> written
+
+A flush is what goes to the wire together. Consumers that stand at the same place share the run,
+the frames cut from it and, when they may be given all of it, whatever was spelled from them.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from scp_server.domain.event_ref import EventRef
+from scp_server.domain.secrets import Secret
+from scp_server.domain.sliding_log import Policy, SlidingLog, Verdict
+from scp_server.engine.readers import Entry, Proves, Reader, Run
+from scp_server.ports.audit import AuditEntry
+from scp_wire import encode
+from scp_wire.encode import ENVELOPE_ROOM, MAX_EVENT_BYTES, Encoded
+from scp_wire.rest import MAX_BATCH_SIZE
+
+FLUSH_EVENTS: Final = 64
+"""Events taken at a time when each is sent on its own."""
+FLUSH_BYTES: Final = 256 * 1024
+"""And bytes: a consumer is not given more at once, or one would keep the others waiting."""
+OFFSET_ROOM: Final = 32
+"""Bytes an item's offset takes within a batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """Whose connection it is."""
+
+    connection: str
+    """A name for it in limits; not a secret."""
+    session_pk: int
+    session_id: Secret
+    """As it was presented: the events show it."""
+    agent_id: str | None
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is sent as one event: an entry, or several items of one stream."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def n(self) -> int:
+        """The place it leads to."""
+        return self.entries[-1].n
+
+    @property
+    def items(self) -> int:
+        """How many items it carries."""
+        return sum(entry.ordinal is not None for entry in self.entries)
+
+    def event(self, shown_session: str) -> bytes:
+        """The event as this consumer gets it."""
+        if len(self.entries) == 1:
+            return encode.event(self.entries[0].encoded, shown_session)
+        return encode.batch([entry.encoded for entry in self.entries], shown_session)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Flush:
+    """What one consumer is sent together: notices, or frames of one run."""
+
+    notices: tuple[Encoded, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    run: Run | None = None
+    whole: bool = False
+    """Whether the frames are all of the run: then what was made of them can be shared."""
+    limit: Verdict | None = None
+    """How the consumer's events per minute stand after it; None when they are not limited."""
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All entries it carries."""
+        return [entry for frame in self.frames for entry in frame.entries]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to send now; look again at `until` (monotonic seconds), or when woken."""
+
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing will be sent any more; `reason` is the reader's."""
+
+    reason: str
+
+
+NOTHING: Final = Wait()
+
+
+def frames(entries: Sequence[Entry], *, batch: bool) -> Iterator[Frame]:
+    """Cut entries into events: one each, or runs of a stream's items within its batch size."""
+    if not batch:
+        yield from (Frame((entry,)) for entry in entries)
+        return
+    run: list[Entry] = []
+    size = ENVELOPE_ROOM
+    for entry in entries:
+        grown = size + entry.encoded.size + OFFSET_ROOM
+        if run and not (_goes_on(run, entry) and grown <= MAX_EVENT_BYTES):
+            yield Frame(tuple(run))
+            run, grown = [], ENVELOPE_ROOM + entry.encoded.size + OFFSET_ROOM
+        run.append(entry)
+        size = grown
+    if run:
+        yield Frame(tuple(run))
+
+
+def _goes_on(run: Sequence[Entry], entry: Entry) -> bool:
+    last = run[-1]
+    return (
+        len(run) < entry.batch_size
+        and last.ordinal is not None
+        and entry.ordinal is not None
+        and last.stream_id == entry.stream_id
+    )
+
+
+class Courier:
+    """One consumer's deliveries. Call `next`, audit and write what it gives, then `written`."""
+
+    __slots__ = ("_epoch", "_left", "_pace", "_run", "consumer", "reader")
+
+    def __init__(self, reader: Reader, consumer: Consumer, pace: Policy | None) -> None:
+        self.reader = reader
+        self.consumer = consumer
+        self._pace = SlidingLog(pace) if pace is not None and pace.limit else None
+        self._run: Run | None = None
+        self._left: deque[Frame] | None = None
+        """Frames of the run that wait for the pace or the consumer's window."""
+        self._epoch = reader.epoch
+
+    def next(self, now: float, *, on_the_way: int = 0) -> Flush | Wait | End:
+        """What is to be sent now. `on_the_way`: events it has not acknowledged."""
+        reader = self.reader
+        notices = reader.notices()
+        if notices:
+            return Flush(notices=notices)
+        if reader.closed is not None:
+            return End(reader.closed)
+        room = self._room(on_the_way)
+        if room <= 0:
+            return NOTHING
+        run = self._at_hand()
+        if run is None:
+            return NOTHING
+        return self._cut(run, room, now)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something was taken that has not been given out."""
+        return self._left is not None
+
+    def _room(self, on_the_way: int) -> int:
+        wanted = self.reader.subscription
+        return wanted.window - on_the_way if wanted.proves is Proves.ACK else MAX_BATCH_SIZE
+
+    def _at_hand(self) -> Run | None:
+        """The run that is being given out, or a new one."""
+        reader = self.reader
+        if self._run is not None and self._left is not None:
+            if self._run.epoch == reader.epoch and self._run.revision == reader.revision:
+                return self._run
+            self._sift(self._run, self._left)
+        if self._left is None:
+            batch = reader.subscription.batch
+            run = reader.next_run(
+                MAX_BATCH_SIZE if batch else FLUSH_EVENTS, MAX_EVENT_BYTES if batch else FLUSH_BYTES
+            )
+            self._run = run if run.entries else None
+        return self._run
+
+    def _sift(self, run: Run, left: deque[Frame]) -> None:
+        """Something was dropped since the run was taken: keep what is still to be sent."""
+        entries = [entry for frame in left for entry in frame.entries]
+        due = self.reader.still_due(run, entries)
+        self._run = self.reader.sifted(run, due)
+        batch = self.reader.subscription.batch
+        self._left = deque(frames(due, batch=batch)) if due else None
+
+    def _cut(self, run: Run, room: int, now: float) -> Flush | Wait:
+        """As much of a run as the pace and the consumer's own window allow."""
+        fresh = self._left is None
+        waiting = self._framed(run) if self._left is None else self._left
+        wanted = min(len(waiting), room)
+        granted = wanted if self._pace is None else self._pace.grant(now, wanted)
+        if self._pace is not None and granted == 0:
+            self._left = deque(waiting) if fresh else self._left
+            return Wait(now + self._pace.look(now).reset_in)
+        limit = None if self._pace is None else self._pace.look_after(now)
+        if fresh and granted == len(waiting):
+            self._run = None
+            return Flush(frames=tuple(waiting), run=run, whole=True, limit=limit)
+        left = deque(waiting) if fresh else self._left
+        assert left is not None  # noqa: S101  (either fresh or kept)
+        given = tuple(left.popleft() for _ in range(granted))
+        self._left = left or None
+        return Flush(frames=given, run=run, limit=limit)
+
+    def _framed(self, run: Run) -> tuple[Frame, ...]:
+        batch = self.reader.subscription.batch
+        framed: tuple[Frame, ...] | None = run.made.get(batch)
+        if framed is None:
+            framed = run.made[batch] = tuple(frames(run.entries, batch=batch))
+        return framed
+
+    def still_good(self, flush: Flush) -> Flush | None:
+        """What of a flush may still be written, after a wait: not what was dropped meanwhile."""
+        run, reader = flush.run, self.reader
+        if run is None:
+            return flush
+        if reader.closed is not None or run.epoch != reader.epoch:
+            return None
+        if run.revision == reader.revision:
+            return flush
+        kept = tuple(
+            Frame(tuple(due)) for f in flush.frames if (due := reader.still_due(run, f.entries))
+        )
+        return Flush(frames=kept, run=run, limit=flush.limit) if kept else None
+
+    def written(self, flush: Flush) -> None:
+        """It was given to the wire."""
+        run = flush.run
+        if run is None:
+            return
+        self.reader.written(flush.frames[-1].n, run.epoch)
+        if not (flush.whole and run.made.get("counted")):
+            self.reader.count(flush.entries)
+            run.made["counted"] = flush.whole
+
+    def audited(self, flush: Flush, now: float) -> Iterator[AuditEntry]:
+        """The rows that must be written before the flush is: one for each stream in it."""
+        for stream_id, stream_type, size, ids in self._sums(flush):
+            yield AuditEntry(
+                at=now,
+                session_pk=self.consumer.session_pk,
+                action="delivered",
+                actor=f"agent:{self.consumer.agent_id}" if self.consumer.agent_id else "session",
+                stream_id=stream_id,
+                stream_type=stream_type,
+                items=len(ids),
+                size=size,
+                item_ids=ids,
+            )
+
+    def _sums(self, flush: Flush) -> list[tuple[str, str, int, tuple[str, ...]]]:
+        if flush.run is None:
+            return []
+        if not flush.whole:
+            return _summed(flush.entries)
+        made: list[tuple[str, str, int, tuple[str, ...]]] | None = flush.run.made.get("audit")
+        if made is None:
+            made = flush.run.made["audit"] = _summed(flush.run.entries)
+        return made
+
+
+@dataclass(slots=True)
+class _Sum:
+    stream_type: str
+    size: int = 0
+    ids: list[str] = field(default_factory=list)
+
+
+def _summed(entries: Sequence[Entry]) -> list[tuple[str, str, int, tuple[str, ...]]]:
+    sums: dict[str, _Sum] = {}
+    for entry in entries:
+        if entry.item_id is not None:
+            of = sums.setdefault(entry.stream_id, _Sum(entry.stream_type))
+            of.size += entry.encoded.size
+            of.ids.append(entry.item_id)
+    return [(stream, of.stream_type, of.size, tuple(of.ids)) for stream, of in sums.items()]
+
+
+def places(flush: Flush, proves: Proves) -> list[EventRef]:
+    """The places a flush leads to: each event's where each can be acknowledged, else the last."""
+    if flush.run is None:
+        return []
+    epoch = flush.run.epoch
+    if proves is Proves.ACK:
+        return [EventRef(epoch, frame.n) for frame in flush.frames]
+    return [EventRef(epoch, flush.frames[-1].n)]

@@ -1,0 +1,283 @@
+"""Dispatch: carries the events of all Socket.IO consumers, in one task.
+
+    woken readers --courier.next--> flushes --one group of audit rows--> written, merged per socket
+
+A task, queue or timer for each connection would cost more than the events do. So whoever may have
+something to take is noted, and once a turn of the loop all of them are served together: what they
+share is spelled once, and their audit rows are one commit.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+import anyio
+import structlog
+
+from scp_server.delivery.courier import Courier, End, Flush, Wait, places
+from scp_server.delivery.proof import Proof
+from scp_server.delivery.pump import Outlet
+from scp_server.domain.errors import ScpError, SlowConsumer
+from scp_server.domain.event_ref import EventRef
+from scp_server.engine.readers import Proves, Reader
+from scp_server.engine.signal import Signal
+from scp_socketio import Client, Message
+from scp_wire import encode
+from scp_wire.encode import Encoded, Envelope, encode_body
+from scp_wire.events import EventType, RateLimitData
+
+_LOG: Final = structlog.get_logger("scp.delivery")
+
+STREAM_EVENT: Final = "stream_event"
+LOOK_EVERY: Final = 0.25
+"""Seconds between looks at who is paced, owes proof, or stalls."""
+AT_ONCE: Final = 64
+"""Consumers served before others of the loop get their turn."""
+
+
+@dataclass(slots=True, eq=False)
+class Recipient:
+    """One Socket.IO consumer and what is on its way to it."""
+
+    client: Client
+    courier: Courier
+    proof: Proof = field(default_factory=Proof)
+    stirred: bool = False
+    """Whether it is noted as one who may have something to take."""
+    until: float | None = None
+    """When its pace lets it go on. Monotonic seconds."""
+    gone: bool = False
+
+
+class Ends(Protocol):
+    """What becomes of consumers that cannot go on."""
+
+    def over(self, recipient: Recipient, reason: str) -> None:
+        """Its reader was closed, and all it was still to be told has been written."""
+        ...
+
+    def failed(self, recipient: Recipient, error: ScpError) -> None:
+        """It cannot be served any more."""
+        ...
+
+
+class Dispatch:
+    """Serves recipients while `run` runs."""
+
+    def __init__(self, outlet: Outlet, ends: Ends, *, stall_seconds: float) -> None:
+        self._outlet = outlet
+        self._ends = ends
+        self._stall_seconds = stall_seconds
+        self._stirred: list[Recipient] = []
+        self._unsettled: dict[int, Reader] = {}
+        self._watched: dict[Recipient, None] = {}
+        self._work = Signal()
+        self._watching = Signal()
+
+    def admit(self, recipient: Recipient) -> None:
+        """Serve a recipient from now on."""
+        stir = partial(self.stir, recipient)
+        recipient.courier.reader.on_wake = stir
+        recipient.client.on_writable = stir
+        stir()
+
+    def dismiss(self, recipient: Recipient) -> None:
+        """Serve it no more."""
+        recipient.gone = True
+        recipient.courier.reader.on_wake = None
+        recipient.client.on_writable = None
+        self._watched.pop(recipient, None)
+
+    def stir(self, recipient: Recipient) -> None:
+        """It may have something to take."""
+        if recipient.stirred or recipient.gone:
+            return
+        recipient.stirred = True
+        self._stirred.append(recipient)
+        if len(self._stirred) == 1:
+            self._work.fire()
+
+    def ponged(self, recipient: Recipient, number: int) -> None:
+        """Its pong came in."""
+        if recipient.courier.reader.subscription.proves is Proves.PONG:
+            self._prove(recipient, recipient.proof.ponged(number, self._now()))
+
+    def acknowledged(self, recipient: Recipient, ref: EventRef) -> None:
+        """It says that everything up to there has arrived.
+
+        Raises: InvalidRequest for an event it was never sent.
+        """
+        self._prove(recipient, recipient.proof.acknowledged(ref, self._now()))
+        self.stir(recipient)
+
+    def _prove(self, recipient: Recipient, ref: EventRef | None) -> None:
+        reader = recipient.courier.reader
+        if ref is not None and reader.note_proven(ref):
+            # Of many readers of one window that prove the same place, the last one settles it.
+            self._unsettled[id(reader.window)] = reader
+            if not self._stirred:
+                self._work.fire()
+
+    async def run(self) -> None:
+        """Deliver, for ever."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch)
+            while True:
+                while not (self._stirred or self._unsettled):
+                    await self._work.wait()
+                await self._turn()
+
+    async def _turn(self) -> None:
+        unsettled, self._unsettled = self._unsettled, {}
+        for reader in unsettled.values():
+            reader.settle()
+        served, self._stirred = self._stirred[:AT_ONCE], self._stirred[AT_ONCE:]
+        now = self._now()
+        flushes: list[tuple[Recipient, Flush]] = []
+        for recipient in served:
+            recipient.stirred = False
+            flush = self._next(recipient, now)
+            if flush is not None:
+                flushes.append((recipient, flush))
+        if flushes:
+            await self._carry(flushes)
+        await anyio.lowlevel.checkpoint()
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def _next(self, recipient: Recipient, now: float) -> Flush | None:
+        if recipient.gone or recipient.client.full:
+            return None
+        match recipient.courier.next(now, on_the_way=self._on_the_way(recipient)):
+            case Flush() as flush:
+                return flush
+            case Wait(until):
+                self._wait(recipient, until)
+            case End(reason):
+                self._ends.over(recipient, reason)
+        return None
+
+    def _on_the_way(self, recipient: Recipient) -> int:
+        acknowledges = recipient.courier.reader.subscription.proves is Proves.ACK
+        return recipient.proof.unproven if acknowledges else 0
+
+    def _wait(self, recipient: Recipient, until: float | None) -> None:
+        recipient.until = until
+        if until is not None:
+            self._watch_over(recipient)
+
+    async def _carry(self, flushes: list[tuple[Recipient, Flush]]) -> None:
+        now = self._outlet.clock.now()
+        rows = [
+            row for recipient, flush in flushes for row in recipient.courier.audited(flush, now)
+        ]
+        try:
+            if rows:
+                await self._outlet.audit.record(*rows)
+        except ScpError as error:
+            for recipient, _ in flushes:
+                self._ends.failed(recipient, error)
+            return
+        events = 0
+        for recipient, flush in flushes:
+            good = None if recipient.gone else recipient.courier.still_good(flush)
+            if good is not None:
+                self._write(recipient, good)
+                events += len(good.frames) + len(good.notices)
+            self.stir(recipient)
+        self._outlet.meter.delivered(events=events, items=sum(row.items for row in rows))
+
+    def _write(self, recipient: Recipient, flush: Flush) -> None:
+        client, courier = recipient.client, recipient.courier
+        client.write(_message(flush, courier.consumer.session_id.reveal()))
+        courier.written(flush)
+        if flush.run is None:
+            return
+        now, proof = self._now(), recipient.proof
+        refs = places(flush, courier.reader.subscription.proves)
+        proof.wrote(refs, ping=client.pings_sent, events=len(flush.frames), now=now)
+        self._ask(recipient, now)
+        self._watch_over(recipient)
+        if flush.limit is not None:
+            self._warn(recipient, flush)
+
+    def _ask(self, recipient: Recipient, now: float) -> None:
+        pongs = recipient.courier.reader.subscription.proves is Proves.PONG
+        if pongs and recipient.proof.ping_due(now):
+            recipient.client.ping()
+            recipient.proof.pinged(recipient.client.pings_sent)
+
+    def _warn(self, recipient: Recipient, flush: Flush) -> None:
+        consumer, outlet = recipient.courier.consumer, self._outlet
+        if flush.limit is None:
+            return
+        warning = outlet.limits.near_end(flush.limit, consumer.connection)
+        if warning is not None:
+            notice = _notice(warning, consumer.provider, outlet.clock.now())
+            event = encode.event(notice, consumer.session_id.reveal())
+            recipient.client.write(Message.event(STREAM_EVENT, event))
+
+    # -- watching ------------------------------------------------------------------------------
+
+    def _watch_over(self, recipient: Recipient) -> None:
+        if recipient not in self._watched:
+            self._watched[recipient] = None
+            if len(self._watched) == 1:
+                self._watching.fire()
+
+    async def _watch(self) -> None:
+        while True:
+            while not self._watched:
+                await self._watching.wait()
+            await anyio.sleep(LOOK_EVERY)
+            now = self._now()
+            for recipient in tuple(self._watched):
+                self._look(recipient, now)
+
+    def _look(self, recipient: Recipient, now: float) -> None:
+        """See to a recipient's pace and proof. Waiting for our own pace is not stalling."""
+        proof = recipient.proof
+        if recipient.until is not None and recipient.until <= now:
+            recipient.until = None
+            self.stir(recipient)
+        self._ask(recipient, now)
+        since = proof.owed_since
+        if since is None and recipient.until is None:
+            self._watched.pop(recipient, None)
+        elif since is not None and now - since >= self._stall_seconds:
+            self._ends.failed(recipient, _stalled(self._stall_seconds))
+
+    def _now(self) -> float:
+        return self._outlet.clock.monotonic()
+
+
+def _message(flush: Flush, shown: str) -> Message:
+    """A flush as it travels; of a whole run, the same for all who show the same session."""
+    if flush.run is None:
+        return _joined(encode.event(notice, shown) for notice in flush.notices)
+    if not flush.whole:
+        return _joined(frame.event(shown) for frame in flush.frames)
+    made = flush.run.made
+    # Frames differ by how they were cut: single, or in batches.
+    form = (STREAM_EVENT, shown, len(flush.frames))
+    message: Message | None = made.get(form)
+    if message is None:
+        message = made[form] = _joined(frame.event(shown) for frame in flush.frames)
+    return message
+
+
+def _joined(events: Iterable[bytes]) -> Message:
+    return Message.joined([Message.event(STREAM_EVENT, event) for event in events])
+
+
+def _notice(data: RateLimitData, provider: str, now: float) -> Encoded:
+    envelope = Envelope(provider=provider, timestamp=now)
+    return encode.encode(EventType.RATE_LIMIT_WARNING, envelope, encode_body(data))
+
+
+def _stalled(seconds: float) -> SlowConsumer:
+    return SlowConsumer(
+        f"Nothing of what was sent has been taken for {seconds:g} seconds. Connect again to go on "
+        "after the last event that arrived."
+    )

@@ -1,0 +1,88 @@
+"""Entry: whether a connecting Socket.IO client is let in, and where it begins."""
+
+from dataclasses import dataclass
+
+import anyio
+
+from scp_server.access.gate import Gate
+from scp_server.access.limits import Limits
+from scp_server.delivery.carriers import read_hello
+from scp_server.delivery.courier import Consumer
+from scp_server.domain.errors import SessionNotFound
+from scp_server.domain.sessions import Session
+from scp_server.engine.arrivals import Arrival
+from scp_server.engine.readers import Reader
+from scp_server.engine.supervisor import Supervisor
+from scp_socketio import Handshake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A consumer that was let in."""
+
+    session: Session
+    reader: Reader
+    consumer: Consumer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The way in."""
+
+    gate: Gate
+    limits: Limits
+    supervisor: Supervisor
+    allow_query_session: bool
+
+    async def admit(self, name: str, auth: object, handshake: Handshake) -> Admitted:
+        """Let a client in. `name` stands for its connection in limits.
+
+        Raises: InvalidRequest, SessionRequired, SessionNotFound, SessionPending, CursorInvalid,
+        LimitReached, StreamLimitReached, ShuttingDown, StorageUnavailable.
+        """
+        hello = read_hello(auth, handshake, allow_query=self.allow_query_session)
+        caller = await self.gate.identify(hello.credentials)
+        session = self.gate.need_session(caller)
+        if caller.presented is None:
+            raise SessionNotFound("There is no such session.")
+        if hello.arrival.cursors:
+            # Reading again from a cursor costs what a start costs.
+            await self.limits.starts(session.pk)
+        reader = await self._attached(session, hello.arrival)
+        consumer = Consumer(
+            connection=name,
+            session_pk=session.pk,
+            session_id=caller.presented,
+            agent_id=hello.arrival.agent_id,
+            provider=session.provider,
+        )
+        return Admitted(session=session, reader=reader, consumer=consumer)
+
+    async def _attached(self, session: Session, arrival: Arrival) -> Reader:
+        """Only who is let in counts as a connection, and only who takes no seat again.
+
+        It is counted before, so that many who come at once are not let in first and counted then.
+        """
+        limits, supervisor = self.limits, self.supervisor
+        expected = supervisor.seat_waits(session.pk, arrival.agent_id)
+        counted = None if expected else await limits.connections(session.pk)
+        try:
+            reader = await supervisor.attach(session, arrival)
+        except BaseException:
+            if counted is not None:
+                with anyio.CancelScope(shield=True):
+                    await limits.not_accepted(counted)
+            raise
+        if counted is not None and reader.seated:
+            await limits.not_accepted(counted)
+        elif counted is None and not reader.seated:
+            await self._count_late(session, arrival, reader)
+        return reader
+
+    async def _count_late(self, session: Session, arrival: Arrival, reader: Reader) -> None:
+        """The seat that waited was taken by another connection that came at the same time."""
+        try:
+            await self.limits.connections(session.pk)
+        except BaseException:
+            self.supervisor.leave(session.pk, reader, arrival.agent_id, seat=False)
+            raise

@@ -1,0 +1,93 @@
+"""Share: one stream's bounded part of a session's window."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from scp_server.domain.event_ref import EventRef
+from scp_server.domain.streams import Place
+from scp_server.engine.readers import Entry
+from scp_server.engine.signal import Signal
+from scp_wire.encode import spelled
+from scp_wire.events import EventType
+from scp_wire.stream_types import StreamType
+
+PLAIN_ROOM: Final = 384
+"""More bytes than an envelope takes without its cursor and label."""
+CURSOR_ROOM: Final = 544
+"""A cursor has 512 at most (contract section 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareLimits:
+    """How much of a stream waits in memory: `events` and `size` (bytes) at most."""
+
+    events: int = 256
+    size: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Where a stream goes on when everything up to event `n` has arrived."""
+
+    n: int
+    place: Place
+    items: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Share:
+    """One stream's part of the window."""
+
+    stream_id: str
+    stream_type: StreamType
+    batch_size: int
+    on_proven: Callable[[Mark], None]
+    waiting: deque[Entry] = field(default_factory=deque)
+    size: int = 0
+    last_n: int = 0
+    offset: int = 0
+    proven_n: int = 0
+    """Every reader that wants this stream has everything up to here."""
+    first_n: int = 0
+    """The session's newest event when this stream began its part of the epoch."""
+    evicted_n: int = 0
+    """Everything up to here is gone from memory."""
+    free_n: int = 0
+    """Every reader that wants this stream can do without everything up to here."""
+    marks: deque[Mark] = field(default_factory=deque)
+    items_written: int = 0
+    """Items of the stream that at least one consumer was written, over all epochs."""
+    changed: Signal = field(default_factory=Signal)
+    """Fires when there may be room, a proof, or another reader."""
+
+    def keeps_after(self, n: int) -> bool:
+        """Whether every event of it after `n` is still in memory."""
+        return self.evicted_n <= max(n, self.first_n)
+
+    @property
+    def all_proven(self) -> bool:
+        """Whether nothing waits for proof."""
+        return self.proven_n >= self.last_n
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An event to be put into the window: everything but its number."""
+
+    event_type: EventType
+    body: bytes
+    timestamp: float
+    agent_id: str | None = None
+    cursor: Callable[[EventRef], str] | None = None
+    """Makes the cursor once the event's number is known."""
+    ordinal: int | None = None
+    """For items: which of the stream's items it is, from 1, over all epochs."""
+    item_id: str | None = None
+
+    @property
+    def room(self) -> int:
+        """Bytes it may take in the window. Its envelope is spelled when it is numbered."""
+        label = 0 if self.agent_id is None else len(spelled(self.agent_id))
+        return len(self.body) + PLAIN_ROOM + label + (CURSOR_ROOM if self.cursor else 0)
