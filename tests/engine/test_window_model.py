@@ -199,7 +199,9 @@ class WindowMachine(RuleBasedStateMachine):
             assert any(s.share.evicted_n > place for s in wanted_streams)
             return
         reader = self.window.attach(wanted, place)
-        self.consumers.append(Consumer(reader, place, {}, place))
+        # Of streams that it does not want, what was told is told as far as it is still here.
+        gone = {t: s.share.evicted_n for t, s in self.streams.items() if not wanted.wants(t)}
+        self.consumers.append(Consumer(reader, place, gone, place))
         self._settle()
 
     @precondition(lambda self: self.consumers)
@@ -257,8 +259,9 @@ class WindowMachine(RuleBasedStateMachine):
 
     def _prove(self, consumer: Consumer, n: int) -> None:
         consumer.reader.proven(EventRef(self.window.epoch, n))
-        consumer.proven = max(consumer.proven, n)
-        self._settle()
+        if n > consumer.proven:
+            consumer.proven = n
+            self._settle()
 
     @precondition(lambda self: self.consumers)
     @rule(data=st.data(), n=st.integers(min_value=0, max_value=500))
