@@ -382,7 +382,9 @@ async def test_a_gap_that_is_told_is_closed_even_when_nothing_had_been_read_befo
         session = await room.consented()
         await room.start(session)
     async with room.running():
-        eater = await room.attach(session, place=EventRef("f" * 12, 5))
+        here = await room.attach(session, eating=False)
+        eater = await room.attach(session, place="ffffffffffff-5")
+        room.feed(here)
         assert (await eater.until("stream_gap")).data["reread"] is True
         await eater.until("stream_resumed")
         await eater.until("stream_completed")
