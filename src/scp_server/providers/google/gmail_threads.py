@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from scp_server.domain.changes import Change, Followed, Step
-from scp_server.domain.errors import ProviderProtocolError
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Reading
 from scp_server.providers.google.gmail_backfill import MailBackfill
@@ -69,7 +68,7 @@ class GmailThreads:
         self._judge = MailJudge(filters)
         self._unreadable = Unreadable()
         self._backfill = MailBackfill(THREADS, self._judge.listing(), self._unreadable, group=group)
-        self._walk = HistoryWalk(GROUP, _thread_of)
+        self._walk = HistoryWalk(GROUP, _thread_of, self._unreadable)
 
     def bookmark(self) -> Reading[Position]:
         """The mailbox's history id."""
@@ -160,7 +159,5 @@ def _conversations(records: Sequence[Record]) -> list[Conversation]:
     return [Conversation(thread_id=i, messages=tuple(found)) for i, found in threads.items()]
 
 
-def _thread_of(entry: Entry) -> str:
-    if entry.thread_id is None:
-        raise ProviderProtocolError("Google's history names a message without its thread.")
+def _thread_of(entry: Entry) -> str | None:
     return entry.thread_id

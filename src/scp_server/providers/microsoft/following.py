@@ -225,8 +225,15 @@ class FolderFollowing:
         look = _Look(newest=place.newest, after=place, touched={})
         read_on: dict[str, Walk | None] = {}
         self.looked_at = replies[0].at if replies else None
+        failures: list[ProviderProtocolError] = []
         for one, reply in zip(asked, replies, strict=True):
-            read_on[one.folder] = self._read(look, one, reply)
+            try:
+                read_on[one.folder] = self._read(look, one, reply)
+            except ProviderProtocolError as error:
+                # All pages are looked at: what is odd in several is tried in all at once.
+                failures.append(error)
+        if failures:
+            raise failures[0]
         walks = (read_on.get(one.folder, one) for one in place.walks)
         look.after = FollowPlace(
             folders=place.folders,
