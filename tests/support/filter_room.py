@@ -4,7 +4,7 @@ The provider is asked over HTTP, as its own clients ask it, past the server.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -129,6 +129,24 @@ def opened(folder: Path, provider: str, *options: str) -> Iterator[Room]:
             server.close()
     finally:
         sandbox.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """A room of each provider, opened when first asked for."""
+
+    folder: Path
+    stack: ExitStack
+    open: dict[str, Room] = field(default_factory=dict)
+
+    def of(self, provider: str) -> Room:
+        """The provider's room."""
+        if provider not in self.open:
+            folder = self.folder / provider
+            folder.mkdir()
+            sizes = ("--messages=60", "--events=60", "--contacts=40", "--files=60")
+            self.open[provider] = self.stack.enter_context(opened(folder, provider, *sizes))
+        return self.open[provider]
 
 
 @dataclass(frozen=True, slots=True)

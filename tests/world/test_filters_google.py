@@ -63,10 +63,24 @@ SPANS: Final[tuple[Filters, ...]] = (
     {"query": "nothing-has-such-a-word"},
 )
 PEOPLE: Final = (
-    "wilder", "Stonecrop", "wilder st", "dale", "XANTHE  dun", "contact75", "contact75@larch.example",
-    "quarrylane", "+44 1632 96370", "441632963", "fenn & part", "harbour d", "counsel", "ñ",
-    "ilder", "stonecrop wilder", "nothing-has-such-a-word",
-)  # fmt: skip
+    "wilder",
+    "Stonecrop",
+    "wilder st",
+    "dale",
+    "XANTHE  dun",
+    "contact75",
+    "contact75@larch.example",
+    "quarrylane",
+    "+44 1632 96370",
+    "441632963",
+    "fenn & part",
+    "harbour d",
+    "counsel",
+    "ñ",
+    "ilder",
+    "stonecrop wilder",
+    "nothing-has-such-a-word",
+)
 FILES: Final[tuple[tuple[Filters, str], ...]] = (
     ({}, "trashed = false"),
     ({"include_trashed": True}, ""),
