@@ -46,14 +46,14 @@ LEFT_FILTER: Final = "left_filter"
 
 
 class PeoplePlace(msgspec.Struct, frozen=True, kw_only=True, tag="people-listing-1"):
-    """Page `page` (None: the first), after contact `after` (None: from its start)."""
+    """Page `page` (None: the first), with what `after` marks behind us."""
 
     page: str | None = None
     after: str | None = None
 
 
 class SyncPlace(msgspec.Struct, frozen=True, kw_only=True, tag="people-sync-1"):
-    """What changed since `token`: its page `page`, after contact `after`."""
+    """What changed since `token`: its page `page`, with what `after` marks behind us."""
 
     token: str
     page: str | None = None
