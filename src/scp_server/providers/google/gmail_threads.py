@@ -134,7 +134,8 @@ class GmailThreads:
     def _by_labels(self, body: Json) -> tuple[Verdict, list[Mapping[str, Any]]]:
         """What the labels of its messages say, and on which of them it depends."""
         judged = [(m, self._judge.by_labels(message_labels(m))) for m in thread_messages(body)]
-        if any(verdict is Verdict.IN for _, verdict in judged):
+        # One that came without its messages is told as it came, rather than lost.
+        if not judged or any(verdict is Verdict.IN for _, verdict in judged):
             return Verdict.IN, []
         doubtful = [message for message, verdict in judged if verdict is Verdict.ASK]
         return (Verdict.ASK if doubtful else Verdict.OUT), doubtful

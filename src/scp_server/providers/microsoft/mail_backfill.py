@@ -203,7 +203,7 @@ def _id(entry: Mapping[str, Any]) -> str | None:
 
 
 def _expect_older(place: MailPlace, fresh: Mapping[str, Mapping[str, Any]]) -> None:
-    """Notice when the place is not heeded. A single message with an absurd time is no sign of it."""
+    """Notice when the place is not heeded; one message with an absurd time is no sign of it."""
     if place.link:
         return
     newer = sum(_newer(place, second) for body in fresh.values() if (second := _second(body)))
