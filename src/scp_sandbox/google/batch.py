@@ -1,4 +1,7 @@
-"""HTTP batch, `multipart/mixed` both ways (providers.md section 1.2)."""
+"""HTTP batch, `multipart/mixed` both ways.
+
+https://developers.google.com/workspace/gmail/api/guides/batch
+"""
 
 import re
 import secrets

@@ -1,4 +1,7 @@
-"""Google's refusals, spelled as Google spells them (providers.md section 1.1)."""
+"""Google's refusals, spelled as Google spells them.
+
+https://developers.google.com/workspace/gmail/api/guides/handle-errors
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The parameters of `events.list`: read, checked, refused (providers.md section 3)."""
+"""The parameters of `events.list`: read, checked, refused.
+
+https://developers.google.com/workspace/calendar/api/v3/reference/events/list
+"""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,7 @@
-"""`people.connections.list`: pages, and rounds of changes (providers.md section 4)."""
+"""`people.connections.list`: pages, and rounds of changes.
+
+https://developers.google.com/people/api/rest/v1/people.connections/list
+"""
 
 from collections.abc import Iterable
 from itertools import islice
