@@ -1,4 +1,7 @@
-"""Graph's refusals, spelled as Graph spells them (providers.md section 6.1)."""
+"""Graph's refusals, spelled as Graph spells them.
+
+https://learn.microsoft.com/graph/errors
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -46,7 +46,7 @@ def windows_name(iana: str) -> str:
 
 
 def spelled(moment: datetime, zone: str | None) -> dict[str, str]:
-    """A `dateTimeTimeZone`: no offset within, seven digits of fraction (providers.md section 6)."""
+    """A `dateTimeTimeZone`: no offset within, seven digits of fraction."""
     place = (known_as(zone) if zone else None) or UTC
     return {
         "dateTime": f"{moment.astimezone(place):%Y-%m-%dT%H:%M:%S}.0000000",

@@ -1,4 +1,7 @@
-"""`POST /v1.0/$batch` (providers.md section 6.3)."""
+"""`POST /v1.0/$batch`.
+
+https://learn.microsoft.com/graph/json-batching
+"""
 
 import base64
 import re
