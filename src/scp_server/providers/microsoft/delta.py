@@ -2,7 +2,7 @@
 
 A round is a chain of pages; each but the last names the next by `@odata.nextLink`, the last names
 where the next round begins by `@odata.deltaLink`. Both are absolute addresses, followed as they
-are (providers.md 6); the link sees to it that they stay at Graph. A page may be empty and name a
+are; the link sees to it that they stay at Graph. A page may be empty and name a
 next one all the same, and an item may come several times: its last state counts.
 """
 

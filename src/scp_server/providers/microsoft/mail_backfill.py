@@ -40,7 +40,7 @@ _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 """Going on after a time beyond these would skip, or repeat, all there is."""
 _EVER: Final = "1900-01-01T00:00:00Z"
-"""Before all mail: what is ordered by has to come first in the filter (providers.md 7)."""
+"""Before all mail: what is ordered by has to come first in the filter (Graph, "List messages")."""
 
 
 class MailPlace(msgspec.Struct, frozen=True, kw_only=True, tag="graph-mail-1"):
