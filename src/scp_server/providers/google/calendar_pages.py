@@ -18,7 +18,7 @@ from scp_server.providers.trail import Trail
 
 SYNC_PAGE: Final = 2500
 """Most that events.list gives. The same whenever a sync token is minted or used: Google leaves
-open what happens when a parameter differs (providers.md 3)."""
+open what happens when a parameter differs (Calendar API, Events: list)."""
 LISTING_PAGE: Final = 250
 CALENDAR_PAGE: Final = 250
 
@@ -168,6 +168,6 @@ def _event_id(event: Mapping[str, Any]) -> str | None:
 
 
 def _expect_items(body: Mapping[str, Any]) -> None:
-    # Calendar's listings have the array even when it is empty (providers.md 1, recorded).
+    # Calendar's listings have the array even when it is empty.
     if "items" not in body:
         raise ProviderProtocolError("Google answered a calendar listing with another object.")

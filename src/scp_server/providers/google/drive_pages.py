@@ -112,7 +112,7 @@ def _changed_id(change: Mapping[str, Any]) -> str | None:
 
 
 def _listed(reply: Reply, key: str) -> list[Any]:
-    # Drive's listings have the array even when it is empty (providers.md 1, recorded).
+    # Drive's listings have the array even when it is empty.
     if key not in reply.body:
         raise ProviderProtocolError(f"Google answered a listing of {key} with another object.")
     return entries(reply.body, key)
