@@ -1,6 +1,6 @@
 """The quota ledger: who called what, how much is left, and who is refused.
 
-The figures are the sandbox's own literals (providers.md sections 2 and 3), on purpose shared with
+The figures are the sandbox's own literals, from Google's pages on quotas, on purpose shared with
 nobody: a client that believes other figures is to find out here.
 """
 

@@ -1,4 +1,4 @@
-"""`POST /token` and `POST /revoke` (bodies and statuses of providers.md section 10)."""
+"""`POST /token` and `POST /revoke` (RFC 6749 5.2 and RFC 7009 in Google's words)."""
 
 import base64
 import binascii

@@ -20,7 +20,7 @@ from scp_sandbox.world.message import (
 from scp_sandbox.world.people import User
 from scp_sandbox.world.recipe import Recipe
 
-# "Typically at least a week" (providers.md section 0).
+# "Typically at least a week" (Gmail API, users.history.list).
 HISTORY_DAYS = 7
 
 

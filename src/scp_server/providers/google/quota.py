@@ -1,6 +1,6 @@
 """Google's prices and allowances, per user (as of 2026-05-01).
 
-https://developers.google.com/workspace/gmail/api/reference/quota and its like of Calendar, People and Drive.
+https://developers.google.com/workspace/gmail/api/reference/quota and the other services' like it.
 """
 
 from collections.abc import Mapping
