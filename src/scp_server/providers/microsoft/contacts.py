@@ -38,6 +38,7 @@ class OutlookContacts:
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next contacts, folder by folder."""
+        self._following.doubt.listed()
         return (yield from self._listing.backfill(resume))
 
     def follow(self, since: Position) -> Reading[Followed]:
