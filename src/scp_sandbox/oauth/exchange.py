@@ -145,7 +145,7 @@ class Exchange:
         access = self._mint.access(claims.sub, claims.client, granted, offline=True)
         self._counts["refreshes"] += 1
         self._counts["access_tokens"] += 1
-        # No refresh token and no rotation: the client keeps the one it has (section 10).
+        # No refresh token and no rotation: the client keeps the one it has.
         return answer(
             {
                 "access_token": access,

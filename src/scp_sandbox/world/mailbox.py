@@ -112,7 +112,7 @@ class Mailbox:
         self._shift([self._messages[m.id] for m in wanted], "labelsRemoved", removing)
 
     def trash(self, identities: Iterable[str]) -> None:
-        """Moves messages to the trash: TRASH added, then INBOX removed (section 2, recorded)."""
+        """Moves messages to the trash: TRASH added, then INBOX removed."""
         self.relabel(identities, add=("TRASH",), remove=("INBOX",))
 
     def untrash(self, identities: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from scp_wire.stream_types import Provider, StreamType
 PLAIN_ROOM: Final = 384
 """More bytes than an envelope takes without its cursor and label."""
 CURSOR_ROOM: Final = 544
-"""A cursor has 512 at most (contract section 1)."""
+"""A cursor has 512 at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
