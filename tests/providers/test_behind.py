@@ -14,7 +14,7 @@ from providers.telling_people import PretendPeople, person
 from scp_server.domain.changes import Change
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Connector
-from scp_server.providers.behind import Behind, recognised
+from scp_server.providers.behind import ANCHORS, Behind, recognised
 from scp_server.providers.google.contacts import GoogleContacts
 from scp_server.providers.google.files import DriveFiles
 from scp_wire.filters import ContactFilters, FileFilters
@@ -57,7 +57,33 @@ def test_a_mark_holds_nothing_of_what_it_marks() -> None:
     assert mark is not None
     assert "Somebody" not in mark
     assert "c1" not in mark.partition(".")[0]
-    assert len(mark) <= 40
+    assert len(mark) <= 180
+
+
+ROWS = st.lists(st.integers(0, 99), unique=True, max_size=30)
+
+
+@given(rows=ROWS, count=st.integers(1, 30), moved=st.sets(st.integers(0, 29)))
+def test_of_a_listing_nothing_is_passed_over_when_others_move_to_its_end(
+    rows: list[int], count: int, moved: set[int]
+) -> None:
+    page: dict[str, Json] = {str(row): {} for row in rows}
+    handled = set(list(page)[:count])
+    staying = [row for place, row in enumerate(page) if place not in moved]
+    later = {row: page.get(row, {}) for row in staying}
+    later |= {row: {"changed": 1} for place, row in enumerate(page) if place in moved}
+    went_on = recognised(later, marked(page, count), listing=True).count
+    assert set(list(later)[:went_on]) <= handled
+    unmoved = [place for place in range(min(count, len(rows))) if place not in moved]
+    if any(place >= count - ANCHORS for place in unmoved) and count <= len(rows):
+        assert went_on == len(unmoved)
+
+
+def test_among_changes_one_that_changed_again_has_all_told_again() -> None:
+    page: dict[str, Json] = {"a": {"etag": 1}, "b": {"etag": 1}, "c": {"etag": 1}}
+    again = {**page, "a": {"etag": 2}}
+    assert recognised(again, marked(page, 2)).count == 0
+    assert recognised(again, marked(page, 2), listing=True).count == 2
 
 
 def followed(found: Connector, source: Any, since: Position) -> list[Change]:  # noqa: ANN401

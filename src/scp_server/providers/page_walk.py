@@ -52,7 +52,7 @@ class Part:
 
 
 class PageWalk:
-    """One run through one listing, `group` items at a time."""
+    """One run through one listing, or one list of changes, `group` items at a time."""
 
     def __init__(
         self,
@@ -60,11 +60,14 @@ class PageWalk:
         read: Callable[[Reply], ItemPage],
         unreadable: Unreadable,
         group: int,
+        *,
+        listing: bool = False,
     ) -> None:
         self._ask = ask
         self._read = read
         self._unreadable = unreadable
         self._group = group
+        self._is_listing = listing
         self._trail = Trail()
         self._at_hand: tuple[str | None, ItemPage] | None = None
         self._behind = Behind()
@@ -85,10 +88,10 @@ class PageWalk:
         return page
 
     def part(self, token: str | None, after: str | None, shape: Shape) -> Reading[Part]:
-        """The items after a mark; all of the page when it does not begin with what was marked."""
+        """The items after a mark; all of the page when it is not recognised (`behind`)."""
         page = yield from self.page(token)
         if self._behind.mark != after:
-            self._behind = recognised(page.entries, after)
+            self._behind = recognised(page.entries, after, listing=self._is_listing)
         start = self._behind.count
         taken = list(page.entries.items())[start : start + self._group]
         try:

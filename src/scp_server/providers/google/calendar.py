@@ -118,6 +118,7 @@ class CalendarEvents:
             lambda reply: read_listing(reply, self._unreadable),
             self._unreadable,
             self._group,
+            listing=True,
         )
 
 

@@ -156,7 +156,7 @@ class CalendarFollowing:
         return events_ask(calendar.id, params, calendar.page, live=True)
 
     def _read(self, calendar: Synced, body: Mapping[str, Any]) -> EventPage:
-        page = read_events(calendar.page, body, after=calendar.after)
+        page = read_events(calendar.page, body, after=calendar.after, listing=calendar.listing)
         if not calendar.listing and page.next is None and page.sync is None:
             raise ProviderProtocolError("Google's last page of changes has no sync token.")
         kind = "listing" if calendar.listing else "sync"

@@ -139,11 +139,13 @@ def read_events(
     body: Mapping[str, Any],
     *,
     after: str | None = None,
+    listing: bool = False,
     tokens_only: bool = False,
 ) -> EventPage:
     """A page of events; with `tokens_only`, of a listing that asked for no events.
 
-    `after` is the mark of what was handled of it when it was asked for before.
+    `after` is the mark of what was handled of it when it was asked for before, as part of a
+    `listing` or of changes.
 
     Raises: ProviderProtocolError when it is no such page.
     """
@@ -159,7 +161,7 @@ def read_events(
         updated=text(body.get("updated")),
         zone=text(body.get("timeZone")),
         skipped=skipped,
-        behind=recognised(events, after),
+        behind=recognised(events, after, listing=listing),
     )
 
 

@@ -118,7 +118,11 @@ class DriveFiles:
 
     def _new_listing(self) -> PageWalk:
         return PageWalk(
-            lambda page: files_ask(self._q, page), self._read_files, self._unreadable, self._group
+            lambda page: files_ask(self._q, page),
+            self._read_files,
+            self._unreadable,
+            self._group,
+            listing=True,
         )
 
     def _read_files(self, reply: Reply) -> ItemPage:
