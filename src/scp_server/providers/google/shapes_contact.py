@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.providers.foreign import identifier, items, text, texts, thing
-from scp_server.providers.google.mime import capped
+from scp_server.providers.lengths import capped
 from scp_wire.items import Contact
 
 LINE_LIMIT: Final = 4096

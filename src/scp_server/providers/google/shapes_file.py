@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.providers.foreign import flag, identifier, items, text, texts, thing, whole
-from scp_server.providers.google.mime import capped
+from scp_server.providers.lengths import capped
 from scp_server.providers.moments import parsed, utc
 from scp_wire.items import File
 

@@ -22,11 +22,11 @@ from scp_server.providers.google.mime import (
     Part,
     Text,
     attachments_of,
-    capped,
     headers_of,
     parts_of,
     text_of,
 )
+from scp_server.providers.lengths import capped
 from scp_server.providers.moments import utc_of_ms
 from scp_wire.items import BODY_HTML_LIMIT, BODY_TEXT_LIMIT, Message, ThreadMessage
 
