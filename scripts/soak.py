@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path("docs/soak.md")
-WORLDS = ["tests/world", "-k", "ends_with"]
+WORLDS = ["tests/world", "tests/bad_input", "-k", "ends_with or damaged_item"]
 
 
 def main() -> int:
@@ -22,7 +22,8 @@ def main() -> int:
     began = time.monotonic()
     run = subprocess.run(  # noqa: S603  (our own tests)
         [sys.executable, "-m", "pytest", "-q", "-n", "2", *WORLDS],
-        env=os.environ | {"SCP_TEST_SEEDS": ",".join(map(str, seeds))},
+        env=os.environ
+        | {"SCP_TEST_SEEDS": ",".join(map(str, seeds)), "HYPOTHESIS_PROFILE": "soak"},
         capture_output=True,
         text=True,
         check=False,
@@ -41,7 +42,8 @@ def _page(seeds: range, outcome: str, failed: list[str], minutes: float) -> str:
 
 Written by `make soak` on {datetime.now(UTC):%Y-%m-%d}: seeds {seeds.start} to {seeds.stop - 1} of
 `tests/world`, each for all nine kinds of stream: random changes at the provider, over restarts,
-crashes, lost positions and faults; at the end the consumer must hold the world.
+crashes, lost positions and faults; at the end the consumer must hold the world. Besides, 400 ways
+of damaging an item before each connector (`tests/bad_input`): the others must arrive.
 
 `{outcome.strip("= ")}`, {minutes:.0f} minutes.
 

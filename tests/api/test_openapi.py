@@ -35,7 +35,7 @@ STATUSES = {
     503: "PROVIDER_RATE_LIMITED PROVIDER_UNAVAILABLE STORAGE_UNAVAILABLE SHUTTING_DOWN"
     " SLOW_CONSUMER",
 }
-"""The contract's table (section 3), and the code that only deliveries end with."""
+"""Every code and its status, and the code that only deliveries end with."""
 
 
 def test_the_committed_document_is_the_one_the_code_makes() -> None:

@@ -1,7 +1,7 @@
 """The OpenAPI document, tried against the API by a stranger: schemathesis, all checks, all phases.
 
 Two of its rules of thumb are not ours, and only where they are not: a credential that is wrong is
-SESSION_NOT_FOUND, 404 (contract, section 2: an id that is unknown and one that is foreign get the
+SESSION_NOT_FOUND, 404 (an id that is unknown and one that is foreign get the
 same answer); and a request of a valid shape may be refused for what it names (400), for instance a
 type of another provider or a code that nobody gave out.
 """

@@ -8,7 +8,7 @@ from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import SessionState
 
-# reference/security.md 5d: addresses that are not the registered one, whatever they look like.
+# Addresses that are not the registered one, whatever they look like.
 LOOKALIKES = [
     "https://app.example/back?tab=1#x",
     "https://app.example/back?tab=1&x",

@@ -20,6 +20,7 @@ from scp_server.domain.errors import (
 )
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Grant, Session, SessionState
+from scp_wire.stream_types import Provider
 
 HOUR = 3600.0
 
@@ -57,6 +58,7 @@ async def test_a_token_is_refreshed_five_minutes_ahead(office: Office, session: 
     assert token == new.access_token != old.access_token
     assert new.refresh_token == old.refresh_token
     assert new.version == old.version + 1
+    assert office.meter.refreshes == [(Provider.GOOGLE, "ok")]
     assert office.notices.heard[-1] == ("token_refreshed", session.pk)
     assert office.audit.told()[-1] == ("token.refreshed", "server", "ok")
 
@@ -180,6 +182,7 @@ async def test_a_withdrawn_grant_is_noticed_once_and_never_asked_for_again(
     assert (await office.now(session)).state is SessionState.NEEDS_CONSENT
     assert office.notices.heard.count(("consent_lost", session.pk)) == 1
     assert office.audit.told()[-1] == ("consent.lost", "server", "TOKEN_EXPIRED")
+    assert office.meter.refreshes == [(Provider.GOOGLE, "TOKEN_EXPIRED")]
 
 
 async def test_dead_tokens_are_not_kept(office: Office, session: Session) -> None:

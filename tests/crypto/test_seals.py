@@ -40,7 +40,7 @@ def test_a_padded_or_repeated_spelling_is_refused() -> None:
 
 
 def test_a_cursor_s_value_may_have_three_hundred_and_forty_bytes() -> None:
-    # A cursor has at most 512 characters (contract, section 1).
+    # A cursor has at most 512 characters.
     assert len(SEALS.seal("cursor", bytes(340))) <= 512
 
 

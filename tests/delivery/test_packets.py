@@ -12,7 +12,7 @@ from scp_server.delivery.subscribing import read_subscription
 from scp_server.domain.errors import InvalidRequest, RequestError, StreamConfigError
 from scp_wire.stream_types import StreamType
 
-# reference/security.md §5b, without the Engine.IO type in front ("42[]" is "2[]" here).
+# What broke servers of this kind, without the Engine.IO type in front ("42[]" is "2[]" here).
 REFUSED = [
     "",
     "\x00",

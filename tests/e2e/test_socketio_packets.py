@@ -1,6 +1,6 @@
 """Wrong packets are answered with the documented code and the field; nobody else notices.
 
-The corpus is that of security.md, part 5b: what broke servers built on the library under ours.
+The corpus is what broke servers built on the library under ours.
 """
 
 import json

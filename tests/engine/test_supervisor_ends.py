@@ -9,7 +9,10 @@ from support.virtual_time import settle
 from scp_server.domain.errors import (
     ConsentLost,
     PositionLost,
+    ProviderError,
+    ProviderUnavailable,
     RequestRefused,
+    ScopeMissing,
     ShuttingDown,
     StorageUnavailable,
 )
@@ -50,6 +53,45 @@ async def test_a_renewed_consent_lets_waiting_streams_go_on() -> None:
         await eater.until("stream_completed")
         assert anyio.current_time() - before < 5
         assert eater.ids == room.mail.ids
+
+
+@pytest.mark.parametrize(
+    ("error", "address"),
+    [
+        (ConsentLost("The grant was withdrawn."), "https://scp.example/renew/1/0"),
+        (ScopeMissing("The grant does not cover this."), "https://scp.example/renew/1/0"),
+        (ProviderUnavailable("It is away."), None),
+    ],
+)
+async def test_who_waits_for_the_user_is_told_where_the_consent_is_renewed(
+    error: ProviderError, address: str | None
+) -> None:
+    room = Room()
+    room.mail.troubles["backfill"] = [error] * 2
+    async with room.running():
+        session = await room.consented()
+        await room.start(session)
+        eater = await room.attach(session)
+        told = await eater.until("stream_error")
+        assert told.data["code"] == error.code
+        assert told.data.get("details", {}).get("authorization_url") == address
+
+
+async def test_a_database_that_is_away_keeps_no_trouble_from_being_told() -> None:
+    room = Room()
+    room.mail.troubles["backfill"] = [ConsentLost("The grant was withdrawn.")]
+    async with room.running():
+        session = await room.consented()
+        view = await room.start(session)
+        room.sessions.broken = True
+        eater = await room.attach(session)
+        told = await eater.until("stream_error")
+        assert told.data["code"] == "TOKEN_EXPIRED"
+        assert "details" not in told.data
+        room.sessions.broken = False
+        await room.engine.consent_renewed(session.pk)
+        await eater.until("stream_completed")
+        assert (await room.engine.status(view.stream.stream_id)).items_read == len(room.mail.ids)
 
 
 async def test_a_refreshed_token_is_told_to_every_consumer_of_its_session() -> None:

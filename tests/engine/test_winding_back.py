@@ -374,3 +374,18 @@ async def test_a_wider_subscription_takes_nothing_from_one_who_is_further_back()
             await behind.grew.wait()
         start = room.mail.ids.index(behind.ids[0])
         assert set(behind.ids) >= set(room.mail.ids[start:])
+
+
+async def test_a_gap_that_is_told_is_closed_even_when_nothing_had_been_read_before() -> None:
+    room = Room(mail=Source(items=30), share=SMALL)
+    async with room.running():
+        session = await room.consented()
+        await room.start(session)
+    async with room.running():
+        here = await room.attach(session, eating=False)
+        eater = await room.attach(session, place="ffffffffffff-5")
+        room.feed(here)
+        assert (await eater.until("stream_gap")).data["reread"] is True
+        await eater.until("stream_resumed")
+        await eater.until("stream_completed")
+        assert eater.ids == room.mail.ids

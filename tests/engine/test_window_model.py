@@ -202,7 +202,9 @@ class WindowMachine(RuleBasedStateMachine):
             assert any(s.share.evicted_n > place for s in wanted_streams)
             return
         reader = self.window.attach(wanted, place)
-        self.consumers.append(Consumer(reader, place, {}, place))
+        # Of streams that it does not want, what was told is told as far as it is still here.
+        gone = {t: s.share.evicted_n for t, s in self.streams.items() if not wanted.wants(t)}
+        self.consumers.append(Consumer(reader, place, gone, place))
         self._settle()
 
     @precondition(lambda self: self.consumers)

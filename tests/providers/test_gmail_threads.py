@@ -11,7 +11,9 @@ from scp_server.domain.changes import Change, Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask
+from scp_server.providers.google.gmail_history import HistoryPlace
 from scp_server.providers.google.gmail_threads import GROUP, GmailThreads
+from scp_server.providers.positions import read
 from scp_wire.events import ChangeKind
 from scp_wire.filters import MailFilters
 from scp_wire.items import Thread
@@ -250,14 +252,19 @@ def test_a_restart_between_small_steps_loses_nothing() -> None:
     assert len(learned.changes) + len(changes) == 35
 
 
-def test_history_that_does_not_say_which_thread_is_a_fault_of_the_provider() -> None:
+def test_history_that_does_not_say_which_thread_is_set_aside_after_three_tries() -> None:
     body: Json = {
         "historyId": "200",
         "history": [{"id": "150", "messagesAdded": [{"message": {"id": "a"}}]}],
     }
-    since = bookmark(threads(), PretendMailbox())
-    with pytest.raises(ProviderProtocolError, match="thread"):
-        told(threads().follow(since), lambda _: body)
+    connector = threads()
+    since = bookmark(connector, PretendMailbox())
+    for _ in range(2):
+        with pytest.raises(ProviderProtocolError, match="without an id"):
+            told(connector.follow(since), lambda _: body)
+    learned, _ = told(connector.follow(since), lambda _: body)
+    assert [skipped.id for skipped in learned.skipped] == [None]
+    assert read(learned.since, HistoryPlace).history == 200
 
 
 def test_a_thread_that_stays_odd_is_set_aside_after_three_tries() -> None:

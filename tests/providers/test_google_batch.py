@@ -13,7 +13,7 @@ def whole(body: bytes, content_type: str = "multipart/mixed; boundary=batch_x") 
     return Answer(status=200, headers={"content-type": content_type}, body=body)
 
 
-# As captured from Google (providers.md 1.2).
+# As Google answers batches (Gmail API, "Batching requests").
 CAPTURED = (
     b"--batch_x\r\nContent-Type: application/http\r\nContent-ID: <response-part+1>\r\n\r\n"
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json; charset=UTF-8\r\n"

@@ -104,3 +104,26 @@ async def test_a_delta_link_that_died_is_a_lost_position(connector: Connector) -
         await world.sandbox.control("/outlook/delta/expire", "POST")
         with pytest.raises(PositionLost):
             await world.link.perform(connector.follow(since))
+
+
+@pytest.mark.parametrize("what", ["contacts", "files"])
+async def test_what_a_backfill_met_and_left_the_filter_before_the_first_look_is_told(
+    what: str,
+) -> None:
+    async with opened() as world:
+        field = "given" if what == "contacts" else "name"
+        connector = (
+            OutlookContacts(ContactFilters(query="zebulon"))
+            if what == "contacts"
+            else OneDriveFiles(FileFilters(query="zebulon"))
+        )
+        since = await world.link.perform(connector.bookmark())
+        made = await world.order(f"/{what}", **{field: "Zebulon"})
+        held = versions(await world.read(connector))
+        assert len(held) == 1
+        await world.order(f"/{what}/{made['id']}/update", **{field: "Else"})
+        since, changes = await world.follow(connector, since, held)
+        assert [(c.kind, c.reason) for c in changes] == [(ChangeKind.DELETED, "left_filter")]
+        await world.order(f"/{what}", **{field: "Nobody holds this"})
+        _, changes = await world.follow(connector, since, held)
+        assert changes == []

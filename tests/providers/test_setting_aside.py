@@ -79,6 +79,20 @@ def test_what_the_link_gave_up_and_what_is_absent_need_no_more_tries() -> None:
     assert shaped.skipped == (Skipped(id="b", reason="It did not come."),)
 
 
+def test_what_was_given_up_in_a_step_is_not_tried_anew_when_the_step_fails_for_another() -> None:
+    odd, tries = Unreadable(), 0
+    while True:
+        tries += 1
+        try:
+            # As a step does that reads a page first and then what is on it.
+            odd.give_up({"an entry of the page": "It has no id."})
+            odd.shaped({"b": {"odd": 1}}, _refused)
+        except ProviderProtocolError:
+            continue
+        break
+    assert tries == 2 * TRIES - 1
+
+
 @given(st.dictionaries(st.text(), st.booleans(), max_size=30))
 def test_each_item_is_either_read_or_set_aside(given_odd: dict[str, bool]) -> None:
     bodies: dict[str, dict[str, Any]] = {i: {"odd": 1} if o else {} for i, o in given_odd.items()}

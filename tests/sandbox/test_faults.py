@@ -219,3 +219,16 @@ async def test_an_order_that_makes_no_sense_is_refused(
     answer = await shared.call("/sandbox/faults", "POST", json=fault)
     assert answer.status == 400
     assert answer.json["error"]
+
+
+async def test_a_nameless_item_comes_without_its_id_and_others_with_theirs(
+    sandbox: Sandbox, token: str
+) -> None:
+    listed = (await sandbox.call(f"{MAIL}/messages", token=token)).json["messages"]
+    item = listed[1]["id"]
+    await order(sandbox, kind="nameless", item=item, count=None)
+    again = (await sandbox.call(f"{MAIL}/messages", token=token)).json["messages"]
+    assert [message.get("id") for message in again] == [
+        None if message["id"] == item else message["id"] for message in listed
+    ]
+    assert "id" not in (await sandbox.call(f"{MAIL}/messages/{item}", token=token)).json

@@ -201,7 +201,7 @@ class ScriptedMicrosoft:
 
 
 def refusal(error: str, code: int, *, status: int = 400, **more: object) -> web.Response:
-    """As the token endpoint refuses: providers.md 11."""
+    """As the token endpoint refuses."""
     said = {
         "error": error,
         "error_description": f"AADSTS{code}: CANARY words. Trace ID: CANARY",

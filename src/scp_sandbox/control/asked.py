@@ -166,6 +166,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seconds: float = 0.0
     retry_after: int | None = None
     reason: str | None = None
+    item: str | None = None
 
 
 class Advance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

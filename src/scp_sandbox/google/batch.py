@@ -1,4 +1,7 @@
-"""HTTP batch, `multipart/mixed` both ways (providers.md section 1.2)."""
+"""HTTP batch, `multipart/mixed` both ways.
+
+https://developers.google.com/workspace/gmail/api/guides/batch
+"""
 
 import re
 import secrets
@@ -138,7 +141,7 @@ def _headers(block: bytes) -> dict[str, str]:
 
 
 def _echo(content_id: str) -> str:
-    # Clients split what is inside the brackets; nothing but the prefix may change (section 1.2).
+    # Clients split what is inside the brackets; nothing but the prefix may change.
     inner = content_id.removeprefix("<").removesuffix(">")
     return f"<response-{inner}>"
 

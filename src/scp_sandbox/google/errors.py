@@ -1,4 +1,7 @@
-"""Google's refusals, spelled as Google spells them (providers.md section 1.1)."""
+"""Google's refusals, spelled as Google spells them.
+
+https://developers.google.com/workspace/gmail/api/guides/handle-errors
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +70,7 @@ class GoogleError(Exception):
 
 
 def error_body(error: GoogleError, service: Service) -> dict[str, Any]:
-    """The JSON of a refusal (section 1.1).
+    """The JSON of a refusal.
 
     Calendar puts `errors` first and has no `status`, nor has Drive; People and Pub/Sub have no
     `errors`, but `details`.
@@ -195,7 +198,7 @@ def slow_down(*, retry_at: float, politely: bool, service: Service) -> GoogleErr
         )
     moment = datetime.fromtimestamp(retry_at, UTC)
     stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-    # Two spaces: so it is captured, and so clients parse it (section 1.1).
+    # Two spaces: so it is captured, and so clients parse it.
     words = f"User-rate limit exceeded.  Retry after {stamp}"
     domain = "global" if service == "gmail" else "usageLimits"
     return GoogleError(status=429, reason="rateLimitExceeded", message=words, domain=domain)
@@ -216,7 +219,7 @@ def _critical_reads() -> GoogleError:
 
 
 def too_many_full_syncs() -> GoogleError:
-    """429 of People's extra quota on the first page of a full sync (section 4)."""
+    """429 of People's extra quota on the first page of a full sync."""
     violation = {"subject": "QUOTA_EXCEEDED", "description": "FBS quota limit exceeded"}
     return GoogleError(
         status=429,

@@ -1,4 +1,4 @@
-"""The `fields` parameter: partial responses (providers.md section 1). Pure.
+"""The `fields` parameter: partial responses (Drive API, "Return specific fields"). Pure.
 
 Grammar: a comma list of paths; `a/b` goes inwards, `a(b,c)` groups, `*` is every name.
 """

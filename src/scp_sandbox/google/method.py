@@ -12,7 +12,7 @@ from scp_sandbox.google.fields import Mask, MaskError, parse
 from scp_sandbox.google.known.tables import check
 from scp_sandbox.world.people import User
 
-# Google's own (providers.md section 1, recorded).
+# Google's own, as its answers have them.
 _HEADERS = (("vary", "Origin"), ("vary", "X-Origin"), ("vary", "Referer"))
 
 

@@ -1,4 +1,4 @@
-"""Carries out ordered faults on one API call (providers.md section 15, row 10)."""
+"""Carries out ordered faults on one API call."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from scp_sandbox.call import JSON, Reply, Wreck
-from scp_sandbox.faults import Kind, Order
+from scp_sandbox.faults import Kind, Order, without_id
 from scp_sandbox.google.errors import Service, error_body
 from scp_sandbox.google.refusals import refusal
 from scp_sandbox.oauth.revocation import Revocation
@@ -79,6 +79,8 @@ class Mishaps:
                     reply = replace(reply, body=reply.body[: len(reply.body) // 2])
                 case Kind.DUPLICATE if reply.content_type == JSON:
                     reply = _doubled(reply)
+                case Kind.NAMELESS if reply.content_type == JSON:
+                    reply = replace(reply, body=without_id(reply.body, order.item))
                 case Kind.GONE if user:
                     self._vanish(reply, user)
                 case _:

@@ -49,7 +49,7 @@ def _usual(status: int, reason: str | None, service: Service, retry_at: float) -
 
 
 def full_sync_required() -> GoogleError:
-    """410 of Calendar for a dead or foreign sync token (section 3)."""
+    """410 of Calendar for a dead or foreign sync token."""
     return GoogleError(
         status=410,
         reason="fullSyncRequired",

@@ -31,7 +31,7 @@ def microsoft_endpoints(base_url: str, tenant: str = "common") -> dict[str, str]
 
 
 def issuer(base: str, tenant: str) -> str:
-    """What a tenant's metadata document calls the issuer (providers.md section 11)."""
+    """What a tenant's metadata document calls the issuer."""
     if tenant in _SHARED:
         return f"{base}/{{tenantid}}/v2.0"
     return f"{base}/{CONSUMERS if tenant == 'consumers' else tenant}/v2.0"

@@ -1,4 +1,4 @@
-"""`POST /token` and `POST /revoke` (bodies and statuses of providers.md section 10)."""
+"""`POST /token` and `POST /revoke` (RFC 6749 5.2 and RFC 7009 in Google's words)."""
 
 import base64
 import binascii
@@ -145,7 +145,7 @@ class Exchange:
         access = self._mint.access(claims.sub, claims.client, granted, offline=True)
         self._counts["refreshes"] += 1
         self._counts["access_tokens"] += 1
-        # No refresh token and no rotation: the client keeps the one it has (section 10).
+        # No refresh token and no rotation: the client keeps the one it has.
         return answer(
             {
                 "access_token": access,

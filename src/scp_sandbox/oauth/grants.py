@@ -59,7 +59,8 @@ class Grants:
         """Records a consent and returns the code for it.
 
         A refresh token comes with the first offline consent only, or with `prompt=consent`
-        (providers.md section 10); with `include_granted_scopes` the code covers the union.
+        (Google, "Using OAuth 2.0 for Web Server Applications"); with `include_granted_scopes` the
+        code covers the union.
         """
         grant = self._grants.setdefault((sub, request.client_id), _Grant())
         first = not grant.offline

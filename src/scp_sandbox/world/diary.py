@@ -53,7 +53,7 @@ class Diary:
         """Whether it is there for who does not ask for deleted events.
 
         Called-off instances of a live series are, so that a client can spell the series out; with
-        the series they are gone as well [D].
+        the series they are gone as well.
         """
         if event.status != "cancelled":
             return True

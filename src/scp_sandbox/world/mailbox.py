@@ -20,7 +20,7 @@ from scp_sandbox.world.message import (
 from scp_sandbox.world.people import User
 from scp_sandbox.world.recipe import Recipe
 
-# "Typically at least a week" (providers.md section 0).
+# "Typically at least a week" (Gmail API, users.history.list).
 HISTORY_DAYS = 7
 
 
@@ -112,7 +112,7 @@ class Mailbox:
         self._shift([self._messages[m.id] for m in wanted], "labelsRemoved", removing)
 
     def trash(self, identities: Iterable[str]) -> None:
-        """Moves messages to the trash: TRASH added, then INBOX removed (section 2, recorded)."""
+        """Moves messages to the trash: TRASH added, then INBOX removed."""
         self.relabel(identities, add=("TRASH",), remove=("INBOX",))
 
     def untrash(self, identities: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from scp_sandbox.world.people import COLLEAGUES, Person, User
 from scp_sandbox.world.recipe import Recipe, Shape
 
 SPAN_DAYS = 730
-# A new mailbox does not start at one; the figure is in the range of recorded ones (section 2).
+# A new mailbox does not start at one; the figure is in the range of recorded ones.
 FIRST_HISTORY_ID = 21_407
 HIDDEN_SHARE = 0.02  # of spam, and as much again in the trash
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from scp_sandbox.world.recipe import Recipe
 
-# As in recorded ids (providers.md section 2): the upper 44 bits of the 64 are milliseconds.
+# As in ids seen in the wild: the upper 44 bits of the 64 are milliseconds.
 ID_TAIL_BITS = 20
 
 HistoryKind = Literal["messagesAdded", "messagesDeleted", "labelsAdded", "labelsRemoved"]

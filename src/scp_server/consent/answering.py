@@ -147,7 +147,7 @@ class Answering:
 
 
 def _same_person(before: Account, now: Account) -> None:
-    # Not the address: addresses are given to others when people leave (security.md R5).
+    # Not the address: addresses are given to others when people leave.
     if (before.issuer, before.subject) != (now.issuer, now.subject):
         raise ConsentRefused(
             "You signed in with another account than this session belongs to, so nothing was"

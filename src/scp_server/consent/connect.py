@@ -314,7 +314,7 @@ class Connect:
         return f"{flow.return_to}{joint}code={code.reveal()}"
 
     def _callback_url(self, provider: Provider) -> str:
-        # From the settings, never from the request's Host (security.md R6).
+        # From the settings, never from the request's Host.
         return f"{self._public_url}/oauth/{provider.value}/callback"
 
     def _session_end(self) -> float:

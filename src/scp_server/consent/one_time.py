@@ -10,9 +10,9 @@ from scp_server.ports.clock import Clock
 from scp_server.ports.sessions import SessionStore
 
 LINK_SECONDS: Final = 600.0
-"""A login link, and the state of a flow, are good for ten minutes (security.md R2)."""
+"""A login link, and the state of a flow, are good for ten minutes."""
 CODE_SECONDS: Final = 60.0
-"""A return code passes through browser history: a minute is enough to redeem it (R8)."""
+"""A return code passes through browser history: a minute is enough to redeem it."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,512}")
 """All tokens of ours; what is not of this form is not looked up."""

@@ -169,7 +169,10 @@ class Courses:
         began = run.beginning
         if asked.epoch == began.epoch:
             return asked if asked.n < began.n else began
-        return asked if asked.items < began.items else began
+        # They are told apart by what came before them, not by when they were written down: a run
+        # that had gone back writes earlier places later. Of two after the same items the one that
+        # is asked for goes, as its gap may have been told already.
+        return asked if asked.items <= began.items else began
 
     def _gone_back(
         self, live: LiveSession, session: Session, before: Running, row: LedgerRow

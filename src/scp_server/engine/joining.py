@@ -61,8 +61,17 @@ class Joining:
             return Start(after=0, rows={}) if lacking else Start(after=None)
         floors = self.arrival.floors
         if place.epoch == window.epoch and window.reaches(self.wanted, place.n, floors):
-            return Start(after=place.n, floors=floors)
+            return self._in_the_window(place.n, floors or {})
         return await self._from_ledger(place)
+
+    def _in_the_window(self, n: int, floors: Mapping[str, int]) -> Start:
+        # A place says nothing of streams that were not wanted then: what nobody had of those is
+        # still due, and were it passed over, the next proof would stand for it.
+        unheard = self.live.window.unheard(self.wanted, n)
+        if not unheard:
+            return Start(after=n, floors=floors)
+        reached = {key: max(n, floors.get(key, 0)) for key in self.live.window.shares}
+        return Start(after=min(unheard.values()), floors=reached | unheard)
 
     async def _from_ledger(self, place: EventRef) -> Start:
         rows, gaps = await self._rows_at(place, skip=frozenset())

@@ -54,6 +54,8 @@ class Share:
     """The session's newest event when this stream began its part of the epoch."""
     evicted_n: int = 0
     """Everything up to here is gone from memory."""
+    heard_n: int = 0
+    """The newest of its items that was written to anyone in this epoch."""
     free_n: int = 0
     """Every reader that wants this stream can do without everything up to here."""
     marks: deque[Mark] = field(default_factory=deque)

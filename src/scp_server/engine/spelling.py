@@ -30,8 +30,12 @@ def update_body(config: StreamConfig, change: Change, origin: Origin) -> bytes:
     )
     raw = change.raw if config.include_raw else None
     if raw is not None:
-        whole = encode_body(replace(data, raw=raw))
-        if _fits(whole):
+        try:
+            whole = encode_body(replace(data, raw=raw))
+        except RecursionError:
+            # Nested as deep as can just be read.
+            whole = None
+        if whole is not None and _fits(whole):
             return whole
         data = replace(data, raw_omitted=True)
     return _bounded(data)

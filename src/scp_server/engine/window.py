@@ -252,6 +252,21 @@ class Window:
             if subscription.wants(share)
         )
 
+    def unheard(self, subscription: Subscription, n: int) -> dict[str, int]:
+        """Wanted streams with items at or before event `n` that nobody was ever given.
+
+        By stream id: up to where it is proven. Who names `n` as its place did not want them before.
+        """
+        return {
+            share.stream_id: share.proven_n
+            for share in self._shares.values()
+            if subscription.wants(share)
+            and any(
+                max(share.heard_n, share.proven_n) < entry.n <= n and entry.ordinal is not None
+                for entry in share.waiting
+            )
+        }
+
     def behind(self, reader: Reader, subscription: Subscription) -> bool:
         """Whether a new subscription wants events that lie before the reader's place."""
         return any(
@@ -325,8 +340,11 @@ class Window:
         """A reader was given these: count items that no consumer had before."""
         for entry in entries:
             share = self._shares.get(entry.stream_id)
-            if share is not None and entry.ordinal is not None:
-                share.items_written = max(share.items_written, entry.ordinal)
+            if share is None or entry.ordinal is None:
+                continue
+            share.items_written = max(share.items_written, entry.ordinal)
+            if self.keeps(entry):
+                share.heard_n = max(share.heard_n, entry.n)
 
     def stir(self) -> None:
         """Wake all who wait at a share: something beside the window has changed."""

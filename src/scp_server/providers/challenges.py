@@ -1,7 +1,9 @@
 """Claims challenges: what a refused access token's successor must prove.
 
+https://learn.microsoft.com/entra/identity-platform/claims-challenge
+
 Microsoft Graph says so in `WWW-Authenticate: Bearer ..., error="insufficient_claims",
-claims="<base64 of JSON>"` (continuous access evaluation; reference/providers.md 11).
+claims="<base64 of JSON>"`.
 """
 
 import base64

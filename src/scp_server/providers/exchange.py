@@ -96,10 +96,14 @@ class Exchange:
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
+        too_large = (response.content_length or 0) > self._body_limit
         async for piece in response.content.iter_chunked(CHUNK):
             body += piece
-            if len(body) > self._body_limit:
-                raise ProviderProtocolError(
-                    f"The provider's answer is larger than {self._body_limit} bytes."
-                )
+            too_large = too_large or len(body) > self._body_limit
+            if too_large:
+                break
+        if too_large:
+            raise ProviderProtocolError(
+                f"The provider's answer is larger than {self._body_limit} bytes."
+            )
         return bytes(body)

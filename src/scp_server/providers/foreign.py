@@ -1,9 +1,12 @@
 """Foreign JSON, read without believing it: what is not of the wanted type is not there."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
+
+_LEAST: Final = -(2**63)
+_MOST: Final = 2**64 - 1
 
 
 def thing(value: object) -> Mapping[str, Any]:
@@ -33,6 +36,16 @@ def text(value: object) -> str | None:
     return fit(value) if isinstance(value, str) else None
 
 
+ID_LIMIT: Final = 2000
+"""Characters. What is longer cannot be asked for: an address of a request holds no more."""
+
+
+def identifier(value: object) -> str | None:
+    """What can be the id of something: a string with a sign in it, none of them unseen; or None."""
+    sound = isinstance(value, str) and 0 < len(value) <= ID_LIMIT and value.isprintable()
+    return fit(value) if isinstance(value, str) and sound else None
+
+
 def texts(value: object) -> list[str]:
     """The strings of an array."""
     return [fit(entry) for entry in items(value) if isinstance(entry, str)]
@@ -44,14 +57,14 @@ def flag(value: object) -> bool | None:
 
 
 def whole(value: object) -> int | None:
-    """The whole number, also when spelled as a string, as Google spells int64; or None."""
+    """The whole number of 64 bits, also when spelled as a string, as Google does; or None."""
     if isinstance(value, int):
-        return None if isinstance(value, bool) else value
+        return value if _LEAST <= value <= _MOST and not isinstance(value, bool) else None
     if not isinstance(value, str) or not value.isascii():
         return None
     # Longer than any int64, and Python refuses to convert endless digits.
     digits = value.removeprefix("-").isdecimal() and len(value) <= 20
-    return int(value) if digits else None
+    return whole(int(value)) if digits else None
 
 
 def fit(value: str) -> str:

@@ -1,7 +1,7 @@
 """Page walk: a listing whose pages hold the items themselves, taken a few items at a time.
 
-A place is "page P, after item X of it". The page at hand is remembered, so that steps can be small
-and requests few; after a restart it is asked for again.
+A place is "page P, with so much of it behind us" (`behind`). The page at hand is remembered, so
+that steps can be small and requests few; after a restart it is asked for again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any, Final
 from scp_server.domain.changes import Change, Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading, Reply
+from scp_server.providers.behind import Behind, recognised
 from scp_server.providers.foreign import thing
 from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
@@ -47,11 +48,11 @@ class Part:
     skipped: tuple[Skipped, ...]
     page: ItemPage
     onwards: tuple[str | None, str | None] | None
-    """Page and item to go on after; None at the end of the listing."""
+    """Page to go on with, and the mark of what is behind us of it; None at the listing's end."""
 
 
 class PageWalk:
-    """One run through one listing, `group` items at a time."""
+    """One run through one listing, or one list of changes, `group` items at a time."""
 
     def __init__(
         self,
@@ -59,18 +60,23 @@ class PageWalk:
         read: Callable[[Reply], ItemPage],
         unreadable: Unreadable,
         group: int,
+        *,
+        listing: bool = False,
     ) -> None:
         self._ask = ask
         self._read = read
         self._unreadable = unreadable
         self._group = group
+        self._is_listing = listing
         self._trail = Trail()
         self._at_hand: tuple[str | None, ItemPage] | None = None
+        self._behind = Behind()
 
     def remember(self, token: str | None, page: ItemPage) -> None:
         """Take a page that was read already."""
         self._trail.page(token, list(page.entries), page.next)
         self._at_hand = token, page
+        self._behind = Behind()
 
     def page(self, token: str | None) -> Reading[ItemPage]:
         """The page of that token."""
@@ -82,20 +88,22 @@ class PageWalk:
         return page
 
     def part(self, token: str | None, after: str | None, shape: Shape) -> Reading[Part]:
-        """The items after a place; all of the page when that item is no longer on it."""
+        """The items after a mark; all of the page when it is not recognised (`behind`)."""
         page = yield from self.page(token)
-        ids = list(page.entries)
-        start = ids.index(after) + 1 if after in page.entries else 0
-        taken = ids[start : start + self._group]
+        if self._behind.mark != after:
+            self._behind = recognised(page.entries, after, listing=self._is_listing)
+        start = self._behind.count
+        taken = list(page.entries.items())[start : start + self._group]
         try:
-            shaped = self._unreadable.shaped({i: page.entries[i] for i in taken}, shape)
+            shaped = self._unreadable.shaped(dict(taken), shape)
         except ProviderProtocolError:
             # What is odd may have been garbled on its way: the next try asks for it anew.
             self._at_hand = None
             raise
         onwards: tuple[str | None, str | None] | None = None
-        if start + len(taken) < len(ids):
-            onwards = token, taken[-1]
+        self._behind = self._behind.plus(taken)
+        if self._behind.count < len(page.entries):
+            onwards = token, self._behind.mark
         elif page.next is not None:
             onwards = page.next, None
         # Entries without an id are told with the first part of their page.

@@ -32,6 +32,10 @@ class Unreadable:
 
     def __init__(self) -> None:
         self._tries: dict[str, int] = {}
+        self._given_up: set[str] = set()
+        """Keys given up since the last failure."""
+        self._again: set[str] = set()
+        """Keys given up in a step that failed for another: they come again with it."""
 
     def replies(
         self, replies: Mapping[str, Reply], shape: Callable[[str, dict[str, Any]], T]
@@ -64,6 +68,7 @@ class Unreadable:
         self.give_up(odd)
         for identity in found:
             self._tries.pop(identity, None)
+        self._again -= found.keys()
         skipped = tuple(Skipped(id=identity, reason=reason) for identity, reason in odd.items())
         return Shaped(found=found, skipped=skipped)
 
@@ -72,11 +77,19 @@ class Unreadable:
 
         Raises: ProviderProtocolError when one of them is worth another try.
         """
-        for key in odd:
+        fresh = [key for key in odd if key not in self._again]
+        for key in fresh:
             if key in self._tries or len(self._tries) < KNOWN_LIMIT:
                 self._tries[key] = self._tries.get(key, 0) + 1
-        hopeful = [key for key in odd if self._tries.get(key, TRIES) < TRIES]
+        hopeful = [key for key in fresh if self._tries.get(key, TRIES) < TRIES]
         if hopeful:
+            # The step begins anew, and what was given up in it is not tried thrice once more.
+            again = (self._again | self._given_up) - odd.keys()
+            self._again = again if len(again) < KNOWN_LIMIT else set()
+            self._given_up.clear()
             raise ProviderProtocolError(odd[hopeful[0]])
         for key in odd:
             self._tries.pop(key, None)
+        self._again -= odd.keys()
+        if len(self._given_up) < KNOWN_LIMIT:
+            self._given_up |= odd.keys()

@@ -1,1 +1,4 @@
-"""Calendar v3, one file a resource (providers.md section 3)."""
+"""Calendar v3, one file a resource.
+
+https://developers.google.com/workspace/calendar/api/v3/reference
+"""

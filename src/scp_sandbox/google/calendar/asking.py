@@ -1,4 +1,7 @@
-"""The parameters of `events.list`: read, checked, refused (providers.md section 3)."""
+"""The parameters of `events.list`: read, checked, refused.
+
+https://developers.google.com/workspace/calendar/api/v3/reference/events/list
+"""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -8,16 +11,16 @@ from scp_sandbox.google.errors import GoogleError, invalid_parameter
 from scp_sandbox.google.method import number
 from scp_sandbox.world.event import known_zone
 
-# Not allowed together with a sync token [D].
+# Not allowed together with a sync token.
 RESTRICTIVE = (
     "iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "timeMin",
     "timeMax", "updatedMin",
 )  # fmt: skip
-# A list with one of these gives no sync token (section 3).
+# A list with one of these gives no sync token.
 UNFOLLOWABLE = (
     "q", "updatedMin", "iCalUID", "orderBy", "privateExtendedProperty", "sharedExtendedProperty",
 )  # fmt: skip
-# What `events.instances` takes of all this [D].
+# What `events.instances` takes of all this.
 OF_INSTANCES = frozenset(
     ("maxAttendees", "maxResults", "pageToken", "showDeleted", "timeMax", "timeMin", "timeZone")
 )
@@ -124,7 +127,7 @@ def _moment(call: Call, name: str) -> datetime | None:
         found = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None:  # the offset is mandatory [D]
+    if found is None or found.tzinfo is None:  # the offset is mandatory
         raise invalid_parameter(name, "Bad Request", reason="badRequest")
     try:
         return found.astimezone(UTC)

@@ -33,7 +33,7 @@ class Events:
         self._world = world
 
     def list(self, asked: Asked) -> Reply:
-        """One page. Pages may be short or empty while a token says that there is more [D]."""
+        """One page. Pages may be short or empty while a token says that there is more."""
         diary = find_diary(self._world, asked)
         now = self._world.clock.moment()
         what = asking(asked.call, now)

@@ -1,4 +1,7 @@
-"""Calendar's methods as a table: path and scopes. Every call costs one (providers.md section 3)."""
+"""Calendar's methods as a table: path and scopes. Every call costs one.
+
+https://developers.google.com/workspace/calendar/api/guides/quota
+"""
 
 import re
 from collections.abc import Callable

@@ -56,7 +56,7 @@ def page(
     """The events of a page, and the key to go on after; None when there is no more.
 
     A page looks at so many rows and shows those that fit: it may be short or empty while there is
-    more, which Google says of its own pages [D].
+    more, which Google says of its own pages.
     """
     rest = [row for row in found if not after or row.key > after]
     items: list[Event] = []

@@ -1,4 +1,7 @@
-"""Calendar's resources as JSON (providers.md section 3, recorded shapes). Pure."""
+"""Calendar's resources as JSON. Pure.
+
+https://developers.google.com/workspace/calendar/api/v3/reference/events
+"""
 
 import base64
 from datetime import UTC, datetime

@@ -1,4 +1,7 @@
-"""`changes.getStartPageToken` and `changes.list` (providers.md section 5)."""
+"""`changes.getStartPageToken` and `changes.list`.
+
+https://developers.google.com/workspace/drive/api/guides/manage-changes
+"""
 
 from itertools import islice
 

@@ -18,7 +18,7 @@ from scp_sandbox.world.node import Node
 from scp_sandbox.world.world import World
 
 CACHE = ("cache-control", "no-cache, no-store, max-age=0, must-revalidate")
-# "Valid for several hours" [D].
+# "Valid for several hours".
 PAGE_TOKEN_SECONDS = 6 * 3600
 CORPORA = ("user", "domain", "drive", "allDrives")
 

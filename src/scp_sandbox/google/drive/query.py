@@ -1,4 +1,6 @@
-"""Drive's search language, `q` (providers.md section 5): text to a tree. Pure.
+"""Drive's search language, `q`: text to a tree. Pure.
+
+https://developers.google.com/workspace/drive/api/guides/ref-search-terms
 
 `name contains 'x' and not (trashed = true or 'id' in parents)`. A quote or backslash within a value
 is escaped with a backslash. `and` and `or` are taken from left to right, `not` before both.

@@ -114,7 +114,7 @@ def _timed(node: Compare, read: Callable[[File], int | None]) -> Judge:
         raise QueryError(f"{node.value[:40]} is no time") from None
     if test is None:
         raise QueryError(f"{node.operator} is not for times")
-    # The zone that is meant when none is written is UTC [D].
+    # The zone that is meant when none is written is UTC.
     wanted = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
     def judged(file: File) -> bool:
@@ -132,7 +132,7 @@ def _equal(node: Compare) -> Judge:
 
 
 def _named(value: str) -> Judge:
-    """`name contains`: each word begins a word of the name; `World` finds no `HelloWorld` [G]."""
+    """`name contains`: each word begins a word of the name; `World` finds no `HelloWorld`."""
     wanted = _words(value)
 
     def judged(file: File) -> bool:

@@ -1,4 +1,7 @@
-"""Drive resources (providers.md section 5). Pure."""
+"""Drive resources. Pure.
+
+https://developers.google.com/workspace/drive/api/reference/rest/v3/files
+"""
 
 import hashlib
 from typing import Any

@@ -1,1 +1,4 @@
-"""Gmail v1, one file a resource (providers.md section 2)."""
+"""Gmail v1, one file a resource.
+
+https://developers.google.com/workspace/gmail/api/reference/rest
+"""

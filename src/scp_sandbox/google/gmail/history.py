@@ -1,4 +1,4 @@
-"""`users.history` (section 2: ids with gaps, states after the record, 404 below the floor)."""
+"""`users.history` (ids with gaps, states after the record, 404 below the floor)."""
 
 from collections.abc import Iterator
 from itertools import islice

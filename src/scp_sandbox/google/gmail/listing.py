@@ -12,7 +12,7 @@ from scp_sandbox.oauth import scopes
 from scp_sandbox.world.message import Message
 
 HIDDEN = frozenset(("SPAM", "TRASH"))
-# Worthless on purpose: 201 was recorded for a mailbox of 782 messages (section 2).
+# Worthless on purpose: 201 was recorded for a mailbox of 782 messages.
 ESTIMATE = 201
 
 # Tokens are 20 decimal digits; this hides that they are the order of the next message.

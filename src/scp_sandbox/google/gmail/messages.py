@@ -26,7 +26,7 @@ class Messages:
         self._desk = desk
 
     def list(self, asked: Asked) -> Reply:
-        """Ids, newest first; the key is left out when there are none (section 1)."""
+        """Ids, newest first; the key is left out when there are none."""
         what = wanted(self._desk, asked)
         found = list(islice(matching(self._desk, asked, what), what.limit + 1))
         shown = found[: what.limit]

@@ -1,4 +1,7 @@
-"""Gmail's methods as a table: path, price in units, scopes (providers.md sections 2 and 10)."""
+"""Gmail's methods as a table: path, price in units, scopes.
+
+https://developers.google.com/workspace/gmail/api/reference/quota
+"""
 
 import re
 from collections.abc import Callable

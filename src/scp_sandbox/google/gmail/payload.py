@@ -50,7 +50,7 @@ class View:
 
 
 def resource(message: Message, view: View) -> dict[str, Any]:
-    """The message in one of the four formats (section 2)."""
+    """The message in one of the four formats."""
     text = plain_text(message.recipe)
     root = compose(message.recipe, text)
     body = minimal(message, size_of(root), text)

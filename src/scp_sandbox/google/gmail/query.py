@@ -1,4 +1,6 @@
-"""Gmail's search language, `q` (providers.md section 2): text to a tree. Pure.
+"""Gmail's search language, `q`: text to a tree. Pure.
+
+https://developers.google.com/workspace/gmail/api/guides/filtering
 
 Never raises on any text: what cannot be understood is searched for as words, as Gmail does.
 """

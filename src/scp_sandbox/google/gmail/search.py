@@ -15,7 +15,7 @@ from scp_sandbox.world.recipe import Recipe, Shape
 
 Judge = Callable[[Message], bool]
 
-# "Midnight PST", documented; whether daylight saving moves it is not, so it does not (section 2).
+# "Midnight PST", documented; whether daylight saving moves it is not, so it does not.
 PACIFIC = timezone(timedelta(hours=-8))
 SEARCHED_CHARS = 20_000
 

@@ -1,4 +1,7 @@
-"""`people.connections.list`: pages, and rounds of changes (providers.md section 4)."""
+"""`people.connections.list`: pages, and rounds of changes.
+
+https://developers.google.com/people/api/rest/v1/people.connections/list
+"""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -70,13 +73,13 @@ class Connections:
         return PageToken(place, what.paged, book.change, sync.change, sync.full_at, ())
 
     def _check(self, book: AddressBook, change: int, full_at: float) -> None:
-        # Seven days after the full sync, not after the token's last use [D].
+        # Seven days after the full sync, not after the token's last use.
         if change < book.floor or self._world.clock.now() - full_at > SYNC_DAYS * 86_400:
             raise expired_sync_token()
 
 
 def expired_sync_token() -> GoogleError:
-    """400 for a dead sync token, as it was captured (section 1.1)."""
+    """400 for a dead sync token, as it was captured."""
     return GoogleError(
         status=400,
         reason="badRequest",

@@ -1,4 +1,4 @@
-"""People's methods as a table: path and scopes. Every call is one read (providers.md section 4)."""
+"""People's methods as a table: path and scopes. Every call is one read."""
 
 import re
 from collections.abc import Callable

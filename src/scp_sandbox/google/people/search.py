@@ -17,13 +17,13 @@ _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 
 
 class Search:
-    """Looks into a user's contacts. Google's may lag behind changes [D], this never does."""
+    """Looks into a user's contacts. Google's may lag behind changes, this never does."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def contacts(self, asked: Asked) -> Reply:
-        """The first contacts that match; none for an empty query, which only warms a cache [D]."""
+        """The first contacts that match; none for an empty query, which only warms a cache."""
         fields = read_mask(asked.call)
         limit = _limit(asked.call.one("pageSize") or "0")
         wanted = " ".join((asked.call.one("query") or "").lower().split())
@@ -55,5 +55,5 @@ def _texts(contact: Contact) -> Iterator[str]:
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise bad(f'Invalid value at "page_size" (TYPE_INT32), "{text[:40]}".')
-    # Larger ones are taken for the largest [D].
+    # Larger ones are taken for the largest.
     return min(int(text[:10]) or USUAL, MOST)

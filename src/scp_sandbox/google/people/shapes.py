@@ -1,4 +1,7 @@
-"""People resources (providers.md section 4). Pure."""
+"""People resources. Pure.
+
+https://developers.google.com/people/api/rest/v1/people
+"""
 
 import base64
 from datetime import UTC, datetime

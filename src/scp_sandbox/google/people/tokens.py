@@ -1,4 +1,4 @@
-"""People's page tokens and sync tokens (providers.md section 4). Pure."""
+"""People's page tokens and sync tokens. Pure."""
 
 import msgspec
 

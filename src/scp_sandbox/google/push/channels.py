@@ -1,4 +1,7 @@
-"""Notification channels of Calendar and Drive, and their end (providers.md sections 3 and 5)."""
+"""Notification channels of Calendar and Drive, and their end.
+
+https://developers.google.com/workspace/calendar/api/guides/push
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

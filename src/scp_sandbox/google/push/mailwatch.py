@@ -1,4 +1,7 @@
-"""Gmail's `users.watch` and `users.stop` (providers.md section 2)."""
+"""Gmail's `users.watch` and `users.stop`.
+
+https://developers.google.com/workspace/gmail/api/guides/push
+"""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Pub/Sub as far as a puller needs it: what watched mailboxes tell (providers.md section 12).
+"""Pub/Sub as far as a puller needs it: what watched mailboxes tell.
 
 A subscription is there as soon as it is pulled from, and belongs to the topic of its own name in
 its project. Whether a mailbox has changed is looked at when somebody pulls: nothing runs meanwhile.

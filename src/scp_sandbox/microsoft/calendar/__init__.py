@@ -1,1 +1,4 @@
-"""Outlook's calendar (providers.md section 8)."""
+"""Outlook's calendar.
+
+https://learn.microsoft.com/graph/api/event-delta
+"""

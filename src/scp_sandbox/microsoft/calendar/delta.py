@@ -1,4 +1,4 @@
-"""`calendarView/delta`: a window frozen in the token, and rounds of what changed (section 8)."""
+"""`calendarView/delta`: a window frozen in the token, and rounds of what changed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -117,7 +117,7 @@ def _rows(calendar: Calendar, at: Round, window: Window) -> Iterator[Row]:
         living = {event.id for event in now}
         gone = [event.id for event in before if event.id not in living]
         if not now and not gone:
-            # A change outside the window is told as a removal, too: nobody can tell which [M].
+            # A change outside the window is told as a removal, too: nobody can tell which.
             gone = [name]
         yield from gone
         yield from (event for event in now if _concerned(event, name, touched))

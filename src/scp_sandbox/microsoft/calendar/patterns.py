@@ -14,12 +14,12 @@ def recurrence(event: Event, zone: str) -> dict[str, Any] | None:
     rule = next((r for text in event.recurrence if (r := parse_rule(text))), None)
     if rule is None:
         return None
-    first = (event.start.day or event.start.moment.date()).isoformat()
+    first = event.start.wall_day.isoformat()
     return {"pattern": _pattern(rule, event), "range": _range(rule, first, zone)}
 
 
 def _pattern(rule: Rule, event: Event) -> dict[str, Any]:
-    start = event.start.day or event.start.moment.date()
+    start = event.start.wall_day
     days = [_DAYS[day] for _, day in rule.days] or [_DAYS[start.weekday()]]
     ordinal = next((n for n, _ in rule.days), 0)
     pattern: dict[str, Any] = {

@@ -1,1 +1,4 @@
-"""Outlook's contacts (providers.md section 9)."""
+"""Outlook's contacts.
+
+https://learn.microsoft.com/graph/api/contact-delta
+"""

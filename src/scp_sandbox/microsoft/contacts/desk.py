@@ -156,7 +156,7 @@ def _place(contacts: Contacts, folder: Folder) -> str:
 
 
 def _check_filter(text: str) -> None:
-    """On addresses Outlook takes `any(a:a/address eq '…')` and nothing else (section 9)."""
+    """On addresses Outlook takes `any(a:a/address eq '…')` and nothing else."""
     if "/any(" not in text or " eq " not in text:
         raise bad_filter("Only any() with eq is supported on emailAddresses.")
 

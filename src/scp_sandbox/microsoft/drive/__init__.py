@@ -1,1 +1,4 @@
-"""OneDrive (providers.md section 9)."""
+"""OneDrive.
+
+https://learn.microsoft.com/graph/api/driveitem-delta
+"""

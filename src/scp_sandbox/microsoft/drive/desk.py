@@ -141,7 +141,7 @@ def _tells(files: Files, at: Round, node: Node) -> bool:
 
 
 def drive_methods(files_of: Callable[[Account], Files]) -> tuple[Method, ...]:
-    """The methods, the more particular paths first; units as SharePoint counts (section 6.2)."""
+    """The methods, the more particular paths first; units as SharePoint counts."""
     desk = DriveDesk(files_of)
     rows: list[tuple[str, str, Callable[[Asked], Reply], int]] = [
         ("drives.list", "/me/drives", desk.drives, 1)

@@ -48,7 +48,7 @@ def item_kind(files: Files) -> ItemKind:
 
 
 def deleted(files: Files, node: Node) -> dict[str, Any]:
-    """What is left of an item that went: a business drive leaves its name out (section 9)."""
+    """What is left of an item that went: a business drive leaves its name out."""
     shown: dict[str, Any] = {
         "@odata.type": "#microsoft.graph.driveItem",
         "id": files.id_of(node.id),

@@ -18,7 +18,7 @@ JSON = (
     " charset=utf-8"
 )
 MOST_TOP = 1000
-# Beyond it Outlook gives no larger pages; its own cap is not published (section 16).
+# Beyond it Outlook gives no larger pages; its own cap is not published.
 MOST_PAGE = 1000
 
 Service = Literal["identity", "mail", "calendar", "contacts", "drive"]

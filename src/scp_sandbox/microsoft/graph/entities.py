@@ -132,7 +132,7 @@ def order_of(kind: Kind[Any], asked: Asked) -> tuple[tuple[str, bool], ...]:
 
 
 def check_together(condition: Filter | None, order: Sequence[tuple[str, bool]]) -> None:
-    """Outlook's rule: what is sorted by is filtered by first, in the same order (section 7).
+    """Outlook's rule: what is sorted by is filtered by first, in the same order.
 
     Raises:
         GraphError: 400 `InefficientFilter` otherwise.
@@ -199,7 +199,7 @@ def owned(asked: Asked, collection: str) -> str:
 
 
 def _in_utc(asked: Asked) -> Asked:
-    """What is compared is in UTC, whatever zone is preferred for showing it (section 8)."""
+    """What is compared is in UTC, whatever zone is preferred for showing it."""
     return replace(asked, prefer=replace(asked.prefer, zone=None))
 
 

@@ -1,4 +1,7 @@
-"""Graph's refusals, spelled as Graph spells them (providers.md section 6.1)."""
+"""Graph's refusals, spelled as Graph spells them.
+
+https://learn.microsoft.com/graph/errors
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,7 +54,7 @@ def expired_token() -> GraphError:
 
 
 def claims_challenge(claims: str, base: str) -> GraphError:
-    """401 of continuous access evaluation: the token was revoked (section 11)."""
+    """401 of continuous access evaluation: the token was revoked."""
     challenge = (
         f'Bearer realm="", authorization_uri="{base}/common/oauth2/authorize",'
         ' client_id="00000003-0000-0000-c000-000000000000", error="insufficient_claims",'
@@ -127,13 +130,13 @@ def bad_filter(words: str) -> GraphError:
 
 
 def inefficient() -> GraphError:
-    """400 for an order that the filter does not begin with (section 6.1)."""
+    """400 for an order that the filter does not begin with."""
     words = "The restriction or sort order is too complex for this operation."
     return GraphError(status=400, code="InefficientFilter", message=words)
 
 
 def not_with_search(parameter: str, code: str) -> GraphError:
-    """400 for what cannot be combined with `$search` (section 6.1)."""
+    """400 for what cannot be combined with `$search`."""
     words = f"The query parameter '{parameter}' is not supported with '$search'."
     return GraphError(status=400, code=code, message=words)
 
@@ -145,7 +148,7 @@ def throttled(seconds: int, words: str, code: str = "ApplicationThrottled") -> G
 
 
 def sync_state_lost() -> GraphError:
-    """410 for a delta token whose state is gone (section 7)."""
+    """410 for a delta token whose state is gone."""
     words = "The sync state generation is not found; generation=0. Run a full synchronization."
     return GraphError(status=410, code="SyncStateNotFound", message=words)
 

@@ -1,4 +1,4 @@
-"""`$filter`: OData's grammar as far as Outlook takes it (providers.md section 7). Pure.
+"""`$filter`: OData's grammar as far as Outlook takes it. Pure.
 
 `and`, `or`, `not`, parentheses; `eq ne gt ge lt le`; `startswith`, `endswith`, `contains`;
 `categories/any(c:c eq 'Red')`; strings in single quotes, doubled within; bare moments.

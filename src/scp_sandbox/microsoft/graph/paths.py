@@ -1,4 +1,4 @@
-"""Graph's ways to write a path, brought into one (providers.md section 6). Pure."""
+"""Graph's ways to write a path, brought into one. Pure."""
 
 import re
 

@@ -1,4 +1,6 @@
-"""Graph's throttling (providers.md section 6.2): calls per mailbox, calls at once, drive units.
+"""Graph's throttling: calls per mailbox, calls at once, drive units.
+
+https://learn.microsoft.com/graph/throttling-limits
 
 The figures are literals of the sandbox's own: a client that believes others is to find out here.
 """

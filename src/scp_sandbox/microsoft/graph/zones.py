@@ -5,48 +5,42 @@ from datetime import UTC, datetime, tzinfo
 from scp_sandbox.world.event import known_zone
 
 _WINDOWS = {
-    "utc": "UTC",
-    "gmt standard time": "Europe/London",
-    "greenwich standard time": "Atlantic/Reykjavik",
-    "w. europe standard time": "Europe/Berlin",
-    "romance standard time": "Europe/Paris",
-    "central europe standard time": "Europe/Budapest",
-    "e. europe standard time": "Europe/Chisinau",
-    "russian standard time": "Europe/Moscow",
-    "india standard time": "Asia/Kolkata",
-    "china standard time": "Asia/Shanghai",
-    "tokyo standard time": "Asia/Tokyo",
-    "aus eastern standard time": "Australia/Sydney",
-    "e. south america standard time": "America/Sao_Paulo",
-    "eastern standard time": "America/New_York",
-    "central standard time": "America/Chicago",
-    "mountain standard time": "America/Denver",
-    "pacific standard time": "America/Los_Angeles",
+    "UTC": "UTC",
+    "GMT Standard Time": "Europe/London",
+    "Greenwich Standard Time": "Atlantic/Reykjavik",
+    "W. Europe Standard Time": "Europe/Berlin",
+    "Romance Standard Time": "Europe/Paris",
+    "Central Europe Standard Time": "Europe/Budapest",
+    "E. Europe Standard Time": "Europe/Chisinau",
+    "Russian Standard Time": "Europe/Moscow",
+    "India Standard Time": "Asia/Kolkata",
+    "China Standard Time": "Asia/Shanghai",
+    "Tokyo Standard Time": "Asia/Tokyo",
+    "AUS Eastern Standard Time": "Australia/Sydney",
+    "E. South America Standard Time": "America/Sao_Paulo",
+    "Eastern Standard Time": "America/New_York",
+    "Central Standard Time": "America/Chicago",
+    "Mountain Standard Time": "America/Denver",
+    "Pacific Standard Time": "America/Los_Angeles",
 }
 _BY_IANA = {iana: windows for windows, iana in _WINDOWS.items()}
-_SPELLED = {
-    name: " ".join(w if w.endswith(".") else w.capitalize() for w in name.split())
-    for name in _WINDOWS
-}
+_IN_ANY_CASE = {name.lower(): iana for name, iana in _WINDOWS.items()}
 
 
 def known_as(name: str) -> tzinfo | None:
     """The zone of a Windows or IANA name; None where there is none."""
     if name.lower() == "utc":
         return UTC
-    return known_zone(_WINDOWS.get(name.lower(), name))
+    return known_zone(_IN_ANY_CASE.get(name.lower(), name))
 
 
 def windows_name(iana: str) -> str:
     """What Outlook calls an IANA zone; the IANA name itself where it has no other."""
-    if iana == "UTC":
-        return "UTC"
-    found = _BY_IANA.get(iana)
-    return _SPELLED[found] if found else iana
+    return _BY_IANA.get(iana, iana)
 
 
 def spelled(moment: datetime, zone: str | None) -> dict[str, str]:
-    """A `dateTimeTimeZone`: no offset within, seven digits of fraction (providers.md section 6)."""
+    """A `dateTimeTimeZone`: no offset within, seven digits of fraction."""
     place = (known_as(zone) if zone else None) or UTC
     return {
         "dateTime": f"{moment.astimezone(place):%Y-%m-%dT%H:%M:%S}.0000000",

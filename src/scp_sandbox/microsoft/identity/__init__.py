@@ -1,1 +1,4 @@
-"""The Microsoft identity platform v2.0 (providers.md section 11)."""
+"""The Microsoft identity platform v2.0.
+
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+"""

@@ -1,4 +1,7 @@
-"""`POST /{tenant}/oauth2/v2.0/token` (bodies and numbers of providers.md section 11)."""
+"""`POST /{tenant}/oauth2/v2.0/token`.
+
+https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+"""
 
 import base64
 import binascii

@@ -1,4 +1,7 @@
-"""AADSTS: the refusals of the identity platform (providers.md section 11)."""
+"""AADSTS: the refusals of the identity platform.
+
+https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+"""
 
 import uuid
 from dataclasses import dataclass, field

@@ -43,7 +43,7 @@ def unknown(scopes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def echoed(scopes: tuple[str, ...]) -> str:
-    """A token answer's `scope`: all but `offline_access`, Graph's own first (section 11)."""
+    """A token answer's `scope`: all but `offline_access`, Graph's own first."""
     graph = [s for s in scopes if s not in IDENTITY]
     return " ".join([*graph, *(s for s in scopes if s in IDENTITY and s != OFFLINE)])
 

@@ -1,1 +1,4 @@
-"""Outlook mail (providers.md section 7)."""
+"""Outlook mail.
+
+https://learn.microsoft.com/graph/api/message-delta
+"""

@@ -1,4 +1,4 @@
-"""`…/messages/delta` and `mailFolders/delta`: rounds of changes, page by page (section 7)."""
+"""`…/messages/delta` and `mailFolders/delta`: rounds of changes, page by page."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from scp_sandbox.microsoft.mail.box import Box
 from scp_sandbox.microsoft.mail.mail import Folder, Mail, Tomb
 from scp_sandbox.microsoft.mail.shapes import CHANGING
 
-# A filtered first round gives so many messages and no more (section 7).
+# A filtered first round gives so many messages and no more.
 MOST_FILTERED = 5000
 _FLOOR = ("ge", "gt")
 
@@ -121,7 +121,7 @@ class Deltas:
         begin = 0
         if at.after is not None:
             begin = next((n for n, m in enumerate(found) if m.core < at.after), len(found))
-        # Replays are possible and empty pages legal (section 7): some of both in long rounds.
+        # Replays are possible and empty pages legal: some of both in long rounds.
         if at.page % 6 == 5 and begin < len(found):
             return self._answer(asked, place, [], _with(at, page=at.page + 1), more=True)
         shown = found[max(0, begin - 1) if at.page % 4 == 2 else begin : begin + size]

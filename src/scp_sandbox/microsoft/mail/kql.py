@@ -1,6 +1,6 @@
 """`$search`: keyword queries over messages (KQL as far as Outlook documents it). Pure.
 
-Words are looked for in sender, subject and body; `property:value` in the properties of section 7;
+Words are looked for in sender, subject and body; `property:value` in the properties Graph lists;
 `AND`, `OR`, `NOT`, parentheses, phrases in (escaped) quotes. Words side by side are all wanted.
 """
 

@@ -1,4 +1,4 @@
-"""Messages, folders and attachments as Graph's JSON (property lists of section 9.1)."""
+"""Messages, folders and attachments as Graph's JSON."""
 
 import base64
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from scp_sandbox.microsoft.mail.content import Attachment
 from scp_sandbox.microsoft.mail.mail import Folder, Mail
 from scp_sandbox.world.people import Person
 
-# What `Mail.ReadBasic` does not open (section 11).
+# What `Mail.ReadBasic` does not open.
 _CLOSED = frozenset(("body", "bodyPreview", "uniqueBody", "internetMessageHeaders"))
 # The property of each field that may change.
 CHANGING = {

@@ -1,1 +1,1 @@
-"""Graph's change notifications: subscriptions, as far as they are answered (section 12.1)."""
+"""Graph's change notifications: subscriptions, as far as they are answered."""

@@ -1,4 +1,7 @@
-"""`POST /v1.0/$batch` (providers.md section 6.3)."""
+"""`POST /v1.0/$batch`.
+
+https://learn.microsoft.com/graph/json-batching
+"""
 
 import base64
 import re
@@ -15,7 +18,7 @@ from scp_sandbox.microsoft.graph.paths import VERSION
 from scp_sandbox.microsoft.reception.frontdesk import GraphDesk
 
 MOST_STEPS = 20
-# Outlook runs so many parts of one batch at once [M].
+# Outlook runs so many parts of one batch at once.
 AT_ONCE = 4
 _ABSOLUTE = re.compile(r"https?://[^/]+(?P<rest>/.*)?", re.IGNORECASE)
 
@@ -116,7 +119,7 @@ def _check_circles(known: Mapping[str, Step]) -> None:
 
 
 def _part(step: Step, outer: Call) -> Call:
-    """A step as a call: nothing of the outer headers but the token (section 6.3)."""
+    """A step as a call: nothing of the outer headers but the token."""
     absolute = _ABSOLUTE.fullmatch(step.url)
     target = (absolute["rest"] or "/") if absolute else "/" + step.url.lstrip("/")
     if target.startswith(VERSION + "/"):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from scp_sandbox.call import Reply, Wreck
-from scp_sandbox.faults import Kind, Order
+from scp_sandbox.faults import Kind, Order, without_id
 from scp_sandbox.microsoft.accounts import Account
 from scp_sandbox.microsoft.estate import AREAS, Estate
 from scp_sandbox.microsoft.graph.asked import Service
@@ -92,6 +92,8 @@ class Mishaps:
                     reply = replace(reply, body=reply.body[: len(reply.body) // 2])
                 case Kind.DUPLICATE if "json" in reply.content_type:
                     reply = _doubled(reply)
+                case Kind.NAMELESS if "json" in reply.content_type:
+                    reply = replace(reply, body=without_id(reply.body, order.item))
                 case Kind.GONE if account and "json" in reply.content_type:
                     self._vanish(reply, account)
                 case _:

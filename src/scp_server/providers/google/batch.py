@@ -1,8 +1,8 @@
 """Google's HTTP batches: many requests as one multipart/mixed message, and the answers to them.
 
 A granted batch says nothing of its parts: each carries a whole HTTP response with its own status
-(providers.md 1.2). Parts are told apart by the Content-ID, which Google sends back with "response-"
-before it.
+(Gmail API, "Batching requests"). Parts are told apart by the Content-ID, which Google sends back
+with "response-" before it.
 """
 
 import re

@@ -34,7 +34,7 @@ GROUP: Final = 50
 
 
 class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, tag="calendar-listing-1"):
-    """Page `page` (None: the first) of a calendar, after event `after` (None: from its start)."""
+    """Page `page` (None: the first) of a calendar, with what `after` marks behind us."""
 
     secondary: bool
     calendar: str
@@ -118,6 +118,7 @@ class CalendarEvents:
             lambda reply: read_listing(reply, self._unreadable),
             self._unreadable,
             self._group,
+            listing=True,
         )
 
 

@@ -1,5 +1,5 @@
 """Whether a calendar event is in a filtered stream: by Google while backfilling, here while
-following, since a sync token cannot be asked for together with a filter (providers.md 3).
+following, since a sync token cannot be asked for together with a filter (Calendar's Events: list).
 
 Here means: an event is within the window when it ends after `time_min` and starts before
 `time_max`, as Google has it. All-day events lie in their calendar's time zone. A series is taken to

@@ -53,6 +53,7 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     """When the calendar had last changed at the previous check."""
     page: str | None = None
     after: str | None = None
+    """The mark of what is behind us of the page."""
     listing: bool = False
     """Whether it is new: then it is listed first, and `page` and `after` are of that listing."""
 
@@ -155,7 +156,7 @@ class CalendarFollowing:
         return events_ask(calendar.id, params, calendar.page, live=True)
 
     def _read(self, calendar: Synced, body: Mapping[str, Any]) -> EventPage:
-        page = read_events(calendar.page, body)
+        page = read_events(calendar.page, body, after=calendar.after, listing=calendar.listing)
         if not calendar.listing and page.next is None and page.sync is None:
             raise ProviderProtocolError("Google's last page of changes has no sync token.")
         kind = "listing" if calendar.listing else "sync"
@@ -178,13 +179,15 @@ class CalendarFollowing:
             if page is None or len(events) >= GROUP:
                 after.append(calendar)
                 continue
-            if calendar.after is None:
+            start = page.behind.count
+            if start == 0:
                 nameless += page.skipped
-            rest = page.after(calendar.after)
-            taken = rest[: GROUP - len(events)]
-            events += [(calendar, identity) for identity in taken]
-            if len(taken) < len(rest):
-                after.append(msgspec.structs.replace(calendar, after=taken[-1]))
+            taken = list(page.events.items())[start : start + GROUP - len(events)]
+            events += [(calendar, identity) for identity, _ in taken]
+            behind = page.behind.plus(taken)
+            if behind.count < len(page.events):
+                left[calendar.id] = replace(page, behind=behind)
+                after.append(msgspec.structs.replace(calendar, after=behind.mark))
             else:
                 del left[calendar.id]
                 after.append(_turned(calendar, page))

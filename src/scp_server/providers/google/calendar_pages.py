@@ -10,6 +10,7 @@ from urllib.parse import quote
 from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading, Reply
+from scp_server.providers.behind import Behind, recognised
 from scp_server.providers.foreign import entries, text, thing
 from scp_server.providers.page_walk import ItemPage, by_id, identified
 from scp_server.providers.setting_aside import Unreadable
@@ -17,7 +18,7 @@ from scp_server.providers.trail import Trail
 
 SYNC_PAGE: Final = 2500
 """Most that events.list gives. The same whenever a sync token is minted or used: Google leaves
-open what happens when a parameter differs (providers.md 3)."""
+open what happens when a parameter differs (Calendar API, Events: list)."""
 LISTING_PAGE: Final = 250
 CALENDAR_PAGE: Final = 250
 
@@ -46,11 +47,8 @@ class EventPage:
     zone: str | None
     skipped: tuple[Skipped, ...] = ()
     """Entries that have no id to go by."""
-
-    def after(self, event: str | None) -> list[str]:
-        """Ids that follow an event; all when it is no longer there."""
-        ids = list(self.events)
-        return ids[ids.index(event) + 1 :] if event in self.events else ids
+    behind: Behind
+    """What was handled of it."""
 
 
 def calendars_ask(token: str | None, *, live: bool = False) -> Ask:
@@ -137,9 +135,17 @@ def read_listing(reply: Reply, unreadable: Unreadable) -> ItemPage:
 
 
 def read_events(
-    key: str | None, body: Mapping[str, Any], *, tokens_only: bool = False
+    key: str | None,
+    body: Mapping[str, Any],
+    *,
+    after: str | None = None,
+    listing: bool = False,
+    tokens_only: bool = False,
 ) -> EventPage:
     """A page of events; with `tokens_only`, of a listing that asked for no events.
+
+    `after` is the mark of what was handled of it when it was asked for before, as part of a
+    `listing` or of changes.
 
     Raises: ProviderProtocolError when it is no such page.
     """
@@ -155,6 +161,7 @@ def read_events(
         updated=text(body.get("updated")),
         zone=text(body.get("timeZone")),
         skipped=skipped,
+        behind=recognised(events, after, listing=listing),
     )
 
 
@@ -163,6 +170,6 @@ def _event_id(event: Mapping[str, Any]) -> str | None:
 
 
 def _expect_items(body: Mapping[str, Any]) -> None:
-    # Calendar's listings have the array even when it is empty (providers.md 1, recorded).
+    # Calendar's listings have the array even when it is empty.
     if "items" not in body:
         raise ProviderProtocolError("Google answered a calendar listing with another object.")

@@ -46,14 +46,14 @@ LEFT_FILTER: Final = "left_filter"
 
 
 class PeoplePlace(msgspec.Struct, frozen=True, kw_only=True, tag="people-listing-1"):
-    """Page `page` (None: the first), after contact `after` (None: from its start)."""
+    """Page `page` (None: the first), with what `after` marks behind us."""
 
     page: str | None = None
     after: str | None = None
 
 
 class SyncPlace(msgspec.Struct, frozen=True, kw_only=True, tag="people-sync-1"):
-    """What changed since `token`: its page `page`, after contact `after`."""
+    """What changed since `token`: its page `page`, with what `after` marks behind us."""
 
     token: str
     page: str | None = None
@@ -68,7 +68,7 @@ class GoogleContacts:
         self._group = min(GROUP, max_results or GROUP)
         self._unreadable = Unreadable()
         self._early: ItemPage | None = None
-        self._listing = self._walk(listing_ask)
+        self._listing = self._walk(listing_ask, listing=True)
         self._went_on_at: Position | None = None
         self._round: PageWalk | None = None
         self._followed_to: Position | None = None
@@ -88,7 +88,7 @@ class GoogleContacts:
         """The next contacts, those that were changed last at the end."""
         early, self._early = self._early, None
         if resume is None or resume != self._went_on_at:
-            self._listing = self._walk(listing_ask)
+            self._listing = self._walk(listing_ask, listing=True)
         if resume is None and early is not None:
             self._listing.remember(None, early)
         place = PeoplePlace() if resume is None else read(resume, PeoplePlace)
@@ -121,8 +121,8 @@ class GoogleContacts:
             skipped=part.skipped,
         )
 
-    def _walk(self, ask: Callable[[str | None], Ask]) -> PageWalk:
-        return PageWalk(ask, self._read, self._unreadable, self._group)
+    def _walk(self, ask: Callable[[str | None], Ask], *, listing: bool = False) -> PageWalk:
+        return PageWalk(ask, self._read, self._unreadable, self._group, listing=listing)
 
     def _read(self, reply: Reply) -> ItemPage:
         return read_people(reply, self._unreadable)

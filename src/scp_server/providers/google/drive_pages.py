@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reply
-from scp_server.providers.foreign import entries, text, thing
+from scp_server.providers.foreign import entries, identifier, text, thing
 from scp_server.providers.google.shapes_file import FIELDS, file_id
 from scp_server.providers.moments import parsed
 from scp_server.providers.page_walk import ItemPage, by_id
@@ -108,11 +108,11 @@ def _times(found: Mapping[str, Mapping[str, Any]], reply: Reply) -> Iterator[flo
 
 
 def _changed_id(change: Mapping[str, Any]) -> str | None:
-    return text(change.get("fileId")) or None
+    return identifier(change.get("fileId"))
 
 
 def _listed(reply: Reply, key: str) -> list[Any]:
-    # Drive's listings have the array even when it is empty (providers.md 1, recorded).
+    # Drive's listings have the array even when it is empty.
     if key not in reply.body:
         raise ProviderProtocolError(f"Google answered a listing of {key} with another object.")
     return entries(reply.body, key)

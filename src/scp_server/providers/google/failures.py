@@ -1,6 +1,6 @@
 """What Google's refusals mean to us.
 
-Google says why in three envelopes (providers.md 1.1): `errors[].reason` of the older APIs,
+Google says why in three envelopes (Gmail's "Resolve errors"): `errors[].reason` of the older APIs,
 `details[].reason` (google.rpc.ErrorInfo) of the newer ones, and the canonical `status`. All are
 read; the most telling known one decides. Throttling comes as 403 as well as 429.
 """

@@ -39,14 +39,14 @@ LEFT_FILTER: Final = "left_filter"
 
 
 class DrivePlace(msgspec.Struct, frozen=True, kw_only=True, tag="drive-listing-1"):
-    """Page `page` (None: the first), after file `after` (None: from its start)."""
+    """Page `page` (None: the first), with what `after` marks behind us."""
 
     page: str | None = None
     after: str | None = None
 
 
 class ChangesPlace(msgspec.Struct, frozen=True, kw_only=True, tag="drive-changes-1"):
-    """The page of changes at `token`, after that of file `after`."""
+    """The page of changes at `token`, with what `after` marks behind us."""
 
     token: str
     after: str | None = None
@@ -118,7 +118,11 @@ class DriveFiles:
 
     def _new_listing(self) -> PageWalk:
         return PageWalk(
-            lambda page: files_ask(self._q, page), self._read_files, self._unreadable, self._group
+            lambda page: files_ask(self._q, page),
+            self._read_files,
+            self._unreadable,
+            self._group,
+            listing=True,
         )
 
     def _read_files(self, reply: Reply) -> ItemPage:

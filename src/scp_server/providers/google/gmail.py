@@ -38,7 +38,7 @@ class GmailMessages:
         self._backfill = MailBackfill(
             MESSAGES, self._judge.listing(), self._unreadable, group=group
         )
-        self._walk = HistoryWalk(GROUP, _message_of)
+        self._walk = HistoryWalk(GROUP, _message_of, self._unreadable)
 
     def bookmark(self) -> Reading[Position]:
         """The mailbox's history id."""

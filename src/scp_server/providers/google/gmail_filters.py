@@ -13,6 +13,7 @@ from scp_server.providers.google.gmail_history import Labels, Touched
 from scp_server.providers.google.gmail_kind import MailKind
 from scp_server.providers.google.gmail_listing import read_page
 from scp_server.providers.google.shapes_mail import message_header
+from scp_server.providers.moments import LATEST_MS
 from scp_wire.filters import MailFilters
 
 HIDDEN: Final = frozenset({"SPAM", "TRASH"})
@@ -100,7 +101,7 @@ def narrowed(message: Mapping[str, Any]) -> str | None:
     if _PLAIN_ID.match(identity):
         return f"rfc822msgid:{identity}"
     arrived = whole(message.get("internalDate"))
-    if arrived is None:
+    if arrived is None or not 0 <= arrived <= LATEST_MS:
         return None
     second = arrived // 1000
     return f"after:{second - 1} before:{second + 2}"

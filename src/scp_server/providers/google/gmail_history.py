@@ -10,8 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
+from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import entries, text, texts, thing, whole
+from scp_server.providers.foreign import entries, identifier, text, texts, thing, whole
+from scp_server.providers.page_walk import NAMELESS
+from scp_server.providers.setting_aside import Unreadable
 
 KINDS: Final = ("messagesAdded", "messagesDeleted", "labelsAdded", "labelsRemoved")
 FIELDS: Final = (
@@ -19,6 +22,8 @@ FIELDS: Final = (
     "messagesDeleted/message(id,threadId),labelsAdded(labelIds,message(id,threadId,labelIds)),"
     "labelsRemoved(labelIds,message(id,threadId,labelIds)))"
 )
+
+_NO_RECORD: Final = "Google's history tells of it in a record without an id."
 
 Labels = frozenset[str] | None
 """None: not said."""
@@ -60,12 +65,14 @@ class Log:
     """The mailbox's own history id when the page was read."""
     delivered: dict[str, int] = field(default_factory=dict)
     """Item id to the history id of the state that was delivered of it."""
+    skipped: tuple[Skipped, ...] = ()
+    """What the page says of nobody knows what, still to be told."""
 
-    def first(self, items: int, item_of: Callable[[Entry], str]) -> list[Record]:
+    def first(self, items: int, item_of: Callable[[Entry], str | None]) -> list[Record]:
         """The first records with at most so many items, at least one record."""
         ids: set[str] = set()
         for count, record in enumerate(self.records):
-            ids.update(map(item_of, record.entries))
+            ids.update(item for entry in record.entries if (item := item_of(entry)))
             if count and len(ids) > items:
                 return self.records[:count]
         return list(self.records)
@@ -88,25 +95,40 @@ class Touched:
     """All states it is known to have been in, from before the first of them."""
 
 
-def read_log(body: Mapping[str, Any], start: int) -> Log:
+def read_log(
+    body: Mapping[str, Any], start: int, item_of: Callable[[Entry], str | None], odd: Unreadable
+) -> Log:
     """A page of the history after `start`, in the order of ids, each record once.
 
-    Raises: ProviderProtocolError for a record or a message without an id.
+    Records without an id, and entries that name no item, are set aside.
+
+    Raises: ProviderProtocolError when it is none, or is worth another try.
     """
     newest = whole(body.get("historyId"))
     if newest is None:
         raise ProviderProtocolError("Google sent a page of history without its historyId.")
     found: dict[int, list[Entry]] = {}
-    for record in entries(body, "history"):
-        found.setdefault(_record_id(thing(record)), []).extend(_entries(thing(record)))
+    skipped: list[Skipped] = []
+    for raw in entries(body, "history"):
+        record, named = whole(thing(raw).get("id")), list(_entries(thing(raw)))
+        sound = [entry for entry in named if entry is not None and item_of(entry)]
+        skipped += [Skipped(id=None, reason=NAMELESS)] * (len(named) - len(sound))
+        if record is None:
+            told = [item_of(entry) for entry in sound] or [None]
+            skipped += [Skipped(id=item, reason=_NO_RECORD) for item in told]
+        else:
+            found.setdefault(record, []).extend(sound)
+    if skipped:
+        odd.give_up({f"nameless after {start} up to {newest}": NAMELESS})
     return Log(
         records=[
             Record(id=identity, entries=tuple(found[identity]))
             for identity in sorted(found)
             if identity > start
         ],
-        more=text(body.get("nextPageToken")) is not None,
+        more=bool(text(body.get("nextPageToken"))),
         newest=newest,
+        skipped=tuple(skipped),
     )
 
 
@@ -140,26 +162,22 @@ def _is_deleted(told: list[tuple[int, Entry]]) -> bool:
     return last.get("messagesDeleted", -1) >= last.get("messagesAdded", 0)
 
 
-def _record_id(body: Mapping[str, Any]) -> int:
-    identity = whole(body.get("id"))
-    if identity is None:
-        raise ProviderProtocolError("Google sent a record of history without an id.")
-    return identity
-
-
-def _entries(body: Mapping[str, Any]) -> Iterator[Entry]:
+def _entries(body: Mapping[str, Any]) -> Iterator[Entry | None]:
+    """What a record says; None where it does not say of which message."""
     for kind in KINDS:
-        for raw in entries(body, kind):
+        told = body.get(kind, [])
+        for raw in told if isinstance(told, list) else (None,):
             message = thing(thing(raw).get("message"))
-            message_id = text(message.get("id"))
-            if not message_id:
-                raise ProviderProtocolError("Google's history names a message without an id.")
+            message_id = identifier(message.get("id"))
+            if message_id is None:
+                yield None
+                continue
             after = frozenset(texts(message["labelIds"])) if "labelIds" in message else None
             changed = frozenset(texts(thing(raw).get("labelIds")))
             yield Entry(
                 kind=kind,
                 message_id=message_id,
-                thread_id=text(message.get("threadId")) or None,
+                thread_id=identifier(message.get("threadId")),
                 after=after,
                 before=_before(kind, after, changed),
             )

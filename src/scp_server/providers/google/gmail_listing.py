@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import entries, text, thing, whole
+from scp_server.providers.foreign import entries, identifier, text, thing, whole
+from scp_server.providers.page_walk import NAMELESS
+from scp_server.providers.setting_aside import Unreadable
 
 
 def listing_fields(key: str) -> str:
@@ -23,6 +26,8 @@ class MailPage:
     token: str | None
     ids: tuple[str, ...]
     next: str | None
+    skipped: tuple[Skipped, ...] = ()
+    """Entries without an id."""
 
     def after(self, item: str | None) -> tuple[str, ...]:
         """What follows an item; all when it is no longer there."""
@@ -30,16 +35,24 @@ class MailPage:
         return self.ids[start:]
 
 
-def read_page(token: str | None, body: Mapping[str, Any], key: str) -> MailPage:
-    """A page.
+def read_page(
+    token: str | None, body: Mapping[str, Any], key: str, odd: Unreadable | None = None
+) -> MailPage:
+    """A page. Entries without an id are set aside by `odd`; without it they do not matter.
 
-    Raises: ProviderProtocolError when it is none, or lists something without an id.
+    Raises: ProviderProtocolError when it is none, or worth another try.
     """
     if key not in body and whole(body.get("resultSizeEstimate")) is None:
         raise ProviderProtocolError(f"Google answered {key}.list with another object.")
-    found = [text(thing(entry).get("id")) for entry in entries(body, key)]
+    found = [identifier(thing(entry).get("id")) for entry in entries(body, key)]
     ids = [identity for identity in found if identity]
-    if len(ids) < len(found):
-        raise ProviderProtocolError(f"Google listed {key} without an id.")
+    nameless = len(found) - len(ids) if odd is not None else 0
+    if nameless and odd is not None:
+        odd.give_up({f"nameless {key} at {token or ''}": NAMELESS})
     following = text(body.get("nextPageToken"))
-    return MailPage(token=token, ids=tuple(dict.fromkeys(ids)), next=following or None)
+    return MailPage(
+        token=token,
+        ids=tuple(dict.fromkeys(ids)),
+        next=following or None,
+        skipped=(Skipped(id=None, reason=NAMELESS),) * nameless,
+    )

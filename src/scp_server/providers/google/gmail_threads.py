@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from scp_server.domain.changes import Change, Followed, Step
-from scp_server.domain.errors import ProviderProtocolError
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Reading
 from scp_server.providers.google.gmail_backfill import MailBackfill
@@ -69,7 +68,7 @@ class GmailThreads:
         self._judge = MailJudge(filters)
         self._unreadable = Unreadable()
         self._backfill = MailBackfill(THREADS, self._judge.listing(), self._unreadable, group=group)
-        self._walk = HistoryWalk(GROUP, _thread_of)
+        self._walk = HistoryWalk(GROUP, _thread_of, self._unreadable)
 
     def bookmark(self) -> Reading[Position]:
         """The mailbox's history id."""
@@ -135,7 +134,8 @@ class GmailThreads:
     def _by_labels(self, body: Json) -> tuple[Verdict, list[Mapping[str, Any]]]:
         """What the labels of its messages say, and on which of them it depends."""
         judged = [(m, self._judge.by_labels(message_labels(m))) for m in thread_messages(body)]
-        if any(verdict is Verdict.IN for _, verdict in judged):
+        # One that came without its messages is told as it came, rather than lost.
+        if not judged or any(verdict is Verdict.IN for _, verdict in judged):
             return Verdict.IN, []
         doubtful = [message for message, verdict in judged if verdict is Verdict.ASK]
         return (Verdict.ASK if doubtful else Verdict.OUT), doubtful
@@ -160,7 +160,5 @@ def _conversations(records: Sequence[Record]) -> list[Conversation]:
     return [Conversation(thread_id=i, messages=tuple(found)) for i, found in threads.items()]
 
 
-def _thread_of(entry: Entry) -> str:
-    if entry.thread_id is None:
-        raise ProviderProtocolError("Google's history names a message without its thread.")
+def _thread_of(entry: Entry) -> str | None:
     return entry.thread_id

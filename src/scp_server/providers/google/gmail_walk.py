@@ -18,6 +18,7 @@ from scp_server.providers.google.gmail_history import (
 )
 from scp_server.providers.google.gmail_kind import ME
 from scp_server.providers.positions import read, written
+from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
 
 HISTORY_PAGE: Final = 500
@@ -35,9 +36,12 @@ class Stretch:
 class HistoryWalk:
     """One stream's walk; `group` bounds a stretch's items, `item_of` says whose an entry is."""
 
-    def __init__(self, group: int, item_of: Callable[[Entry], str]) -> None:
+    def __init__(
+        self, group: int, item_of: Callable[[Entry], str | None], unreadable: Unreadable
+    ) -> None:
         self._group = group
         self._item_of = item_of
+        self._unreadable = unreadable
         self._log: Log | None = None
         self._walked_to: Position | None = None
 
@@ -46,7 +50,7 @@ class HistoryWalk:
         start = read(since, HistoryPlace).history
         log = self._log if since == self._walked_to else None
         if log is None:
-            log = yield from _read_log(start)
+            log = yield from self._read_log(start)
         return Stretch(start=start, log=log, records=log.first(self._group, self._item_of))
 
     def walked(
@@ -65,20 +69,24 @@ class HistoryWalk:
         self._walked_to = written(HistoryPlace(history=reached))
         self._log = log if log.records else None
         more = bool(log.records) or log.more
-        return Followed(changes=changes, since=self._walked_to, more=more, skipped=skipped)
+        nameless, log.skipped = log.skipped, ()
+        return Followed(
+            changes=changes, since=self._walked_to, more=more, skipped=(*nameless, *skipped)
+        )
 
-
-def _read_log(start: int) -> Reading[Log]:
-    token: str | None = None
-    trail = Trail()
-    while True:
-        (reply,) = yield (_history_ask(start, token),)
-        log = read_log(reply.body, start)
-        following = text(reply.body.get("nextPageToken"))
-        trail.page(token, [str(record.id) for record in log.records], following)
-        if log.records or following is None:
-            return log
-        token = following
+    def _read_log(self, start: int) -> Reading[Log]:
+        token: str | None = None
+        trail = Trail()
+        skipped: tuple[Skipped, ...] = ()
+        while True:
+            (reply,) = yield (_history_ask(start, token),)
+            log = read_log(reply.body, start, self._item_of, self._unreadable)
+            following = text(reply.body.get("nextPageToken")) or None
+            trail.page(token, [str(record.id) for record in log.records], following)
+            log.skipped = skipped = (*skipped, *log.skipped)
+            if log.records or following is None:
+                return log
+            token = following
 
 
 def _history_ask(start: int, token: str | None) -> Ask:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from scp_server.providers.charsets import decoded
 from scp_server.providers.foreign import items, text, thing, whole
 from scp_server.providers.google.headers import VALUE_LIMIT, readable
+from scp_server.providers.lengths import capped
 from scp_wire.items import Attachment
 
 ATTACHMENT_LIMIT: Final = 500
@@ -105,14 +106,6 @@ def attachments_of(parts: Sequence[Part]) -> list[Attachment]:
         for part in parts
         if part.attached
     ]
-
-
-def capped(value: str, limit: int) -> tuple[str, bool]:
-    """The text within `limit` bytes of UTF-8, never within a character, and whether it was cut."""
-    octets = value.encode("utf-8", "replace")
-    if len(octets) <= limit:
-        return value, False
-    return octets[:limit].decode("utf-8", "ignore"), True
 
 
 def _leaf(path: str, mime_type: str, node: Mapping[str, Any]) -> Part:

@@ -1,4 +1,7 @@
-"""Google's OAuth server, as an Authority. Facts: reference/providers.md 10."""
+"""Google's OAuth server, as an Authority.
+
+https://developers.google.com/identity/protocols/oauth2/web-server
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

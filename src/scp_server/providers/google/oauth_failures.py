@@ -18,7 +18,7 @@ _CREDENTIALS: Final = (
 )
 _BUSY: Final = "Google's sign-in server is busy. It is tried again by itself."
 
-# The `error` member of RFC 6749 5.2 and Google's own additions; reference/providers.md 10.
+# The `error` member of RFC 6749 5.2 and Google's own additions.
 GOOGLE_OAUTH_FAILURES: Final[Mapping[str, tuple[type[ProviderError], str]]] = MappingProxyType(
     {
         # Revoked, unused for six months, password changed, 7 days in "Testing", 100 tokens.

@@ -1,4 +1,7 @@
-"""Google's prices and allowances, per user (providers.md 2 to 5; as of 2026-05-01)."""
+"""Google's prices and allowances, per user (as of 2026-05-01).
+
+https://developers.google.com/workspace/gmail/api/reference/quota and the other services' like it.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType

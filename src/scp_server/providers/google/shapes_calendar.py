@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.providers.foreign import items, text, texts, thing
-from scp_server.providers.google.mime import capped
+from scp_server.providers.lengths import capped
 from scp_server.providers.moments import parsed, utc
 from scp_wire.items import BODY_TEXT_LIMIT, Attendee, CalendarEvent
 

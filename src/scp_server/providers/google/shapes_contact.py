@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import items, text, texts, thing
-from scp_server.providers.google.mime import capped
+from scp_server.providers.foreign import identifier, items, text, texts, thing
+from scp_server.providers.lengths import capped
 from scp_wire.items import Contact
 
 LINE_LIMIT: Final = 4096
@@ -43,7 +43,7 @@ def contact(body: Mapping[str, Any]) -> Contact:
 
 def contact_id(body: Mapping[str, Any]) -> str | None:
     """Its resource name ("people/c1"); None when it has none."""
-    return text(body.get("resourceName")) or None
+    return identifier(body.get("resourceName"))
 
 
 def contact_version(body: Mapping[str, Any]) -> str:

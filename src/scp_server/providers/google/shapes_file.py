@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import flag, items, text, texts, thing, whole
-from scp_server.providers.google.mime import capped
+from scp_server.providers.foreign import flag, identifier, items, text, texts, thing, whole
+from scp_server.providers.lengths import capped
 from scp_server.providers.moments import parsed, utc
 from scp_wire.items import File
 
@@ -47,7 +47,7 @@ def drive_file(body: Mapping[str, Any]) -> File:
 
 def file_id(body: Mapping[str, Any]) -> str | None:
     """Its id; None when it has none."""
-    return text(body.get("id")) or None
+    return identifier(body.get("id"))
 
 
 def file_version(body: Mapping[str, Any]) -> str:

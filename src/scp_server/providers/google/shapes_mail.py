@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import text, texts, thing, whole
+from scp_server.providers.foreign import identifier, text, texts, thing, whole
 from scp_server.providers.google.headers import (
     VALUE_LIMIT,
     Mailbox,
@@ -22,11 +22,11 @@ from scp_server.providers.google.mime import (
     Part,
     Text,
     attachments_of,
-    capped,
     headers_of,
     parts_of,
     text_of,
 )
+from scp_server.providers.lengths import capped
 from scp_server.providers.moments import utc_of_ms
 from scp_wire.items import BODY_HTML_LIMIT, BODY_TEXT_LIMIT, Message, ThreadMessage
 
@@ -90,7 +90,7 @@ def message_id(body: Mapping[str, Any]) -> str:
 
     Raises: ProviderProtocolError when there is none.
     """
-    identity = text(body.get("id"))
+    identity = identifier(body.get("id"))
     if not identity:
         raise ProviderProtocolError("Google sent a message without an id.")
     return identity

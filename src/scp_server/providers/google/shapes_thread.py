@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import entries, text, thing, whole
+from scp_server.providers.foreign import entries, identifier, thing, whole
 from scp_server.providers.google.shapes_mail import LABEL_LIMIT, thread_message
 from scp_server.providers.moments import parsed
 from scp_wire.items import Thread, ThreadMessage
@@ -52,7 +52,7 @@ def thread_id(body: Mapping[str, Any]) -> str:
 
     Raises: ProviderProtocolError when there is none.
     """
-    identity = text(body.get("id"))
+    identity = identifier(body.get("id"))
     if not identity:
         raise ProviderProtocolError("Google sent a thread without an id.")
     return identity

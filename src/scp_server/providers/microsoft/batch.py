@@ -1,7 +1,8 @@
 """Graph's JSON batches: many requests in one, and the answers to them.
 
 A granted batch says nothing of its parts: each has a status of its own, and they come back in any
-order, told apart by their ids (providers.md 6.3). Parts inherit no header but the token's.
+order, told apart by their ids (Graph, "Combine multiple requests"). Parts inherit no header but
+the token's.
 """
 
 from collections.abc import Mapping, Sequence

@@ -62,6 +62,7 @@ class OutlookEvents:
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next events of the window."""
+        self._following.doubt.listed()
         return (yield from self._listing.backfill(resume))
 
     def follow(self, since: Position) -> Reading[Followed]:

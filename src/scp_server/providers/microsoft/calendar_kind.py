@@ -11,7 +11,7 @@ from urllib.parse import quote
 from scp_server.domain.changes import Change
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading, Reply
-from scp_server.providers.foreign import text
+from scp_server.providers.foreign import identifier, text
 from scp_server.providers.microsoft.calendar_filters import EventJudge, Span
 from scp_server.providers.microsoft.delta import PAGE, prefer
 from scp_server.providers.microsoft.shapes_calendar import begin_of, calendar_event, end_of
@@ -98,8 +98,8 @@ class OutlookCalendar:
     def touched(self, entry: Mapping[str, Any]) -> str | None:
         """Whose state an entry says something of: an occurrence speaks for its series."""
         if entry.get("type") == "occurrence":
-            return text(entry.get("seriesMasterId"))
-        return text(entry.get("id"))
+            return identifier(entry.get("seriesMasterId"))
+        return identifier(entry.get("id"))
 
     def get(self, item: str) -> Ask:
         """An event as it is now."""

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from scp_server.domain.changes import Change, Followed, Step
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading, Reply
-from scp_server.providers.foreign import items, text, texts, thing
+from scp_server.providers.foreign import identifier, items, text, texts, thing
 from scp_server.providers.microsoft.delta import OUTLOOK, OUTLOOK_DELTA, is_removed, walk
 from scp_server.providers.microsoft.following import FolderFollowing
 from scp_server.providers.microsoft.listing import DeltaListing
@@ -38,6 +38,7 @@ class OutlookContacts:
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next contacts, folder by folder."""
+        self._following.doubt.listed()
         return (yield from self._listing.backfill(resume))
 
     def follow(self, since: Position) -> Reading[Followed]:
@@ -70,7 +71,7 @@ class _Contacts:
 
     def folder(self, entry: Mapping[str, Any]) -> str | None:
         """The folder an entry of the listing names."""
-        return text(entry.get("id"))
+        return identifier(entry.get("id"))
 
     def round(self, folder: str) -> Ask:
         """The start of a folder's delta query, with what tells that a contact changed."""
@@ -82,7 +83,7 @@ class _Contacts:
 
     def touched(self, entry: Mapping[str, Any]) -> str | None:
         """Whose state an entry of a round says something of."""
-        return text(entry.get("id"))
+        return identifier(entry.get("id"))
 
     def get(self, item: str) -> Ask:
         """A contact as it is now."""

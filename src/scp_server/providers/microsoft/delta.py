@@ -2,7 +2,7 @@
 
 A round is a chain of pages; each but the last names the next by `@odata.nextLink`, the last names
 where the next round begins by `@odata.deltaLink`. Both are absolute addresses, followed as they
-are (providers.md 6); the link sees to it that they stay at Graph. A page may be empty and name a
+are; the link sees to it that they stay at Graph. A page may be empty and name a
 next one all the same, and an item may come several times: its last state counts.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading
-from scp_server.providers.foreign import entries, text, thing
+from scp_server.providers.foreign import entries, identifier, text, thing
 from scp_server.providers.page_walk import by_id
 from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
@@ -89,7 +89,7 @@ def read_page(key: str, body: Mapping[str, Any], odd: Unreadable | None = None) 
 
 
 def _id(entry: Mapping[str, Any]) -> str | None:
-    return text(entry.get("id"))
+    return identifier(entry.get("id"))
 
 
 def ask_at(start: Ask, link: str) -> Ask:

@@ -19,7 +19,7 @@ from scp_server.providers.foreign import text, thing
 from scp_server.providers.microsoft.delta import PAGE, ask_at, note, read_page, walk
 from scp_server.providers.microsoft.following import LEFT_FILTER, gone
 from scp_server.providers.microsoft.listing import DeltaListing
-from scp_server.providers.microsoft.newest import Newest, short_hash
+from scp_server.providers.microsoft.newest import Doubt, Newest, short_hash
 from scp_server.providers.microsoft.shapes_file import SELECT, file_of
 from scp_server.providers.microsoft.values import identity_of, version_of
 from scp_server.providers.positions import read, written
@@ -65,6 +65,7 @@ class OneDriveFiles:
         self._unreadable = Unreadable()
         self._listing = DeltaListing(self._files, self._unreadable, max_results=max_results)
         self._trail = Trail()
+        self._doubt = Doubt()
 
     def bookmark(self) -> Reading[Position]:
         """The link of what will change from now on."""
@@ -79,6 +80,7 @@ class OneDriveFiles:
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next files and folders."""
+        self._doubt.listed()
         return (yield from self._listing.backfill(resume))
 
     def follow(self, since: Position) -> Reading[Followed]:
@@ -86,6 +88,7 @@ class OneDriveFiles:
         place = read(since, DrivePlace)
         if not place.open:
             self._trail.clear()
+            self._doubt.begins()
         (reply,) = yield (replace(ask_at(_ROUND, place.link), live=True),)
         page = read_page(place.link, reply.body, self._unreadable)
         note(self._trail, WHAT, page)
@@ -96,6 +99,8 @@ class OneDriveFiles:
         for body in page.bodies.values():
             coming = coming.seen(body)
         under_way = page.next is not None
+        if not under_way:
+            self._doubt.ends()
         newest = place.newest if under_way else coming
         after = DrivePlace(link=page.onwards, newest=newest, coming=coming, open=under_way)
         return Followed(
@@ -112,7 +117,7 @@ class OneDriveFiles:
             return gone(identity, mark, None)
         new = newest.is_new(body)
         change = self._files.change(body, ChangeKind.CREATED if new else ChangeKind.UPDATED)
-        if change is not None or new:
+        if change is not None or (new and not self._doubt.open):
             return change
         return gone(identity, version_of(body), LEFT_FILTER)
 

@@ -1,8 +1,8 @@
 """What Graph's refusals mean to us.
 
 Graph says why in `error.code`, more exactly in the `code` of nested inner errors, spelled
-`innerError` by Outlook and `innererror` by OneDrive (providers.md 6.1). The innermost known one
-decides; codes are compared without regard to case, because Microsoft's are not steady in it.
+`innerError` by Outlook and `innererror` by OneDrive (Graph, "error responses"). The innermost known
+one decides; codes are compared without regard to case, because Microsoft's are not steady in it.
 """
 
 import re

@@ -29,7 +29,7 @@ from scp_server.providers.microsoft.delta import (
     walk,
     walk_all,
 )
-from scp_server.providers.microsoft.newest import Newest, short_hash
+from scp_server.providers.microsoft.newest import Doubt, Newest, short_hash
 from scp_server.providers.microsoft.values import identity_of, version_of
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
@@ -150,6 +150,8 @@ class FolderFollowing:
         self._collections = collections
         self._unreadable = unreadable
         self._trail = Trail()
+        self.doubt = Doubt()
+        """To be told of every step of the backfill."""
         self._look: _Look | None = None
         self._went_to: Position | None = None
         self.looked_at: float | None = None
@@ -207,6 +209,8 @@ class FolderFollowing:
         else:
             self._look, self._went_to = None, written(_settled(look.after))
         more = rest > 0 or any(walk.open for walk in look.after.walks)
+        if not more:
+            self.doubt.ends()
         nameless, look.skipped = look.skipped, ()
         return Followed(
             changes=changes, since=self._went_to, more=more, skipped=(*nameless, *skipped)
@@ -219,14 +223,22 @@ class FolderFollowing:
         under_way = any(walk.open for walk in place.walks)
         if not under_way:
             self._trail.clear()
+            self.doubt.begins()
             place = yield from self._with_folders(place)
         asked = [w for w in place.walks if w.open] or list(place.walks)
         replies = yield tuple(self._ask(walk) for walk in asked)
         look = _Look(newest=place.newest, after=place, touched={})
         read_on: dict[str, Walk | None] = {}
         self.looked_at = replies[0].at if replies else None
+        failures: list[ProviderProtocolError] = []
         for one, reply in zip(asked, replies, strict=True):
-            read_on[one.folder] = self._read(look, one, reply)
+            try:
+                read_on[one.folder] = self._read(look, one, reply)
+            except ProviderProtocolError as error:
+                # All pages are looked at: what is odd in several is tried in all at once.
+                failures.append(error)
+        if failures:
+            raise failures[0]
         walks = (read_on.get(one.folder, one) for one in place.walks)
         look.after = FollowPlace(
             folders=place.folders,
@@ -328,7 +340,7 @@ class FolderFollowing:
             return gone(item, version_of(body), LEFT_FILTER)
         new = look.newest.is_new(body)
         change = self._collections.change(body, ChangeKind.CREATED if new else ChangeKind.UPDATED)
-        if change is not None or new:
+        if change is not None or (new and not self.doubt.open):
             return change
         return gone(item, version_of(body), LEFT_FILTER)
 

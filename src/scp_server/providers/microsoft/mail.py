@@ -31,6 +31,7 @@ class OutlookMessages:
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next messages, newest first."""
+        self._following.doubt.listed()
         return (yield from self._backfill.backfill(resume))
 
     def follow(self, since: Position) -> Reading[Followed]:

@@ -19,7 +19,7 @@ from scp_server.domain.changes import Change, Step
 from scp_server.domain.errors import ProviderProtocolError, RequestRefused
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading
-from scp_server.providers.foreign import entries, text, thing
+from scp_server.providers.foreign import entries, identifier, text, thing
 from scp_server.providers.microsoft.delta import ask_at
 from scp_server.providers.microsoft.mail_filters import MailJudge
 from scp_server.providers.microsoft.mail_kind import MailMessages, list_ask
@@ -36,8 +36,11 @@ GROUP: Final = 25
 MOST: Final = 500
 SEARCH_CAP: Final = 1000
 """Graph gives no more results of a search."""
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2200
+"""Going on after a time beyond these would skip, or repeat, all there is."""
 _EVER: Final = "1900-01-01T00:00:00Z"
-"""Before all mail: what is ordered by has to come first in the filter (providers.md 7)."""
+"""Before all mail: what is ordered by has to come first in the filter (Graph, "List messages")."""
 
 
 class MailPlace(msgspec.Struct, frozen=True, kw_only=True, tag="graph-mail-1"):
@@ -82,9 +85,9 @@ class MailBackfill:
         yield from self._messages.prepare()
         body = yield from self._smaller_if_odd(place)
         bodies, nameless = by_id(entries(body, "value"), _id, self._unreadable)
-        _expect_older(place, bodies)
         following = text(body.get("@odata.nextLink")) or None
         fresh = {i: b for i, b in bodies.items() if short_hash(i) not in place.told}
+        _expect_older(place, fresh)
         group = dict(list(fresh.items())[: self._group])
         yield from self._messages.fill(group)
         shaped = self._unreadable.shaped(group, self._created)
@@ -163,7 +166,7 @@ class MailBackfill:
         if following is None and not rest:
             return None
         seconds = [(i, _second(body)) for i, body in group.items()]
-        last = seconds[-1][1] if seconds else None
+        last = min((s for _, s in seconds if s is not None and not _newer(place, s)), default=None)
         if last is None or last == place.before:
             # One second fills more than an answer. The next one is larger by what was told; when it
             # cannot grow, further pages are all there is to go by.
@@ -172,7 +175,10 @@ class MailBackfill:
             return msgspec.structs.replace(
                 place, told=told, link=(following or place.link) if grown else ""
             )
-        told = tuple(short_hash(i) for i, second in seconds if second == last)
+        # Those whose times make no sense may be anywhere from here on.
+        told = tuple(
+            short_hash(i) for i, s in seconds if s is None or s <= last or _newer(place, s)
+        )
         return MailPlace(before=last, told=told)
 
     def _searched_on(
@@ -193,14 +199,20 @@ class MailBackfill:
 
 
 def _id(entry: Mapping[str, Any]) -> str | None:
-    return text(entry.get("id"))
+    return identifier(entry.get("id"))
 
 
-def _expect_older(place: MailPlace, bodies: Mapping[str, Mapping[str, Any]]) -> None:
-    if place.before is None or place.link:
+def _expect_older(place: MailPlace, fresh: Mapping[str, Mapping[str, Any]]) -> None:
+    """Notice when the place is not heeded; one message with an absurd time is no sign of it."""
+    if place.link:
         return
-    if any((_second(body) or "") > place.before for body in bodies.values()):
+    newer = sum(_newer(place, second) for body in fresh.values() if (second := _second(body)))
+    if newer > max(1, len(fresh) // 2):
         raise ProviderProtocolError("Microsoft listed messages that were not asked for.")
+
+
+def _newer(place: MailPlace, second: str) -> bool:
+    return place.before is not None and second > place.before
 
 
 def _older(place: MailPlace) -> Iterator[str]:
@@ -209,11 +221,8 @@ def _older(place: MailPlace) -> Iterator[str]:
 
 
 def _second(body: Mapping[str, Any]) -> str | None:
-    """The end of the second in which a message arrived."""
+    """The end of the second in which a message arrived; None when mail has no such time."""
     arrived = parsed(text(body.get("receivedDateTime")) or "")
-    if arrived is None:
+    if arrived is None or not _FIRST_YEAR <= arrived.year <= _LAST_YEAR:
         return None
-    try:
-        return utc(arrived.replace(microsecond=0) + timedelta(seconds=1))
-    except OverflowError:
-        return None
+    return utc(arrived.replace(microsecond=0) + timedelta(seconds=1))

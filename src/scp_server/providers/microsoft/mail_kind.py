@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from scp_server.domain.changes import Change
 from scp_server.ports.connector import Ask, Reading
-from scp_server.providers.foreign import text
+from scp_server.providers.foreign import identifier, text
 from scp_server.providers.microsoft.delta import OUTLOOK, OUTLOOK_DELTA, is_removed, walk
 from scp_server.providers.microsoft.mail_filters import MailJudge
 from scp_server.providers.microsoft.shapes_mail import SELECT, attachments_of, mail_message
@@ -76,7 +76,7 @@ class MailMessages:
 
     def touched(self, entry: Mapping[str, Any]) -> str | None:
         """Whose state an entry of a round says something of."""
-        return text(entry.get("id"))
+        return identifier(entry.get("id"))
 
     def get(self, item: str) -> Ask:
         """A message as it is now."""

@@ -54,6 +54,31 @@ class Newest(msgspec.Struct, frozen=True, kw_only=True):
         return Newest(at=moment)
 
 
+class Doubt:
+    """Whether a consumer may hold an item that is new: a backfill may have told it since.
+
+    So it is until a round of changes that began after the last step of a backfill has come to its
+    end; and after a restart, since nobody knows what was told before it. An item that is new and
+    out of the filter is then told as gone; else nobody could have it, and it is not told.
+    """
+
+    def __init__(self) -> None:
+        self.open = True
+        self._whole = False
+
+    def listed(self) -> None:
+        """A backfill takes a step."""
+        self.open, self._whole = True, False
+
+    def begins(self) -> None:
+        """A round begins."""
+        self._whole = True
+
+    def ends(self) -> None:
+        """A round has come to its end."""
+        self.open = self.open and not self._whole
+
+
 def _second(body: Mapping[str, Any]) -> str | None:
     """In which second it was created: so short, texts of times are in the order of times."""
     created = moment_of(body.get("createdDateTime"))

@@ -1,4 +1,7 @@
-"""The Microsoft identity platform v2.0, as an Authority. Facts: reference/providers.md 11."""
+"""The Microsoft identity platform v2.0, as an Authority.
+
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+"""
 
 import json
 from collections.abc import Mapping

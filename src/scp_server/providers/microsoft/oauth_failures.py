@@ -2,7 +2,7 @@
 
 The number of the refusal (`error_codes`, spelled AADSTS<number> in Microsoft's own pages) says more
 than the OAuth `error`, so it decides where it is known. The description is for people and is never
-looked at. Sources: reference/providers.md 11; Microsoft's page on AADSTS error codes.
+looked at. Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
 
 from collections.abc import Iterable, Mapping

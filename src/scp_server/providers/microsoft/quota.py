@@ -1,4 +1,7 @@
-"""Graph's prices and allowances, per mailbox and drive (providers.md 6.2; as of 2026-11)."""
+"""Graph's prices and allowances, per mailbox and drive (as of 2026-11).
+
+https://learn.microsoft.com/graph/throttling-limits
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType

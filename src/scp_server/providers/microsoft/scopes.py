@@ -1,4 +1,4 @@
-"""The delegated permissions that reading asks for at Microsoft (providers.md 11): data only.
+"""The delegated permissions that reading asks for at Microsoft: data only.
 
 What sign-in itself needs is the authority's (oauth).
 """

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from scp_server.providers.foreign import flag, items, text, thing
-from scp_server.providers.google.mime import capped
+from scp_server.providers.lengths import capped
 from scp_server.providers.microsoft.html_text import text_of_html
 from scp_server.providers.microsoft.shapes_recurrence import recurrence_lines
 from scp_server.providers.microsoft.values import address_of, identity_of, name_of, short

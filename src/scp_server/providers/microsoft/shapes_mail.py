@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from scp_server.providers.foreign import flag, items, text, texts, thing, whole
-from scp_server.providers.google.mime import capped
+from scp_server.providers.lengths import capped
 from scp_server.providers.microsoft.html_text import text_of_html
 from scp_server.providers.microsoft.values import (
     address_of,

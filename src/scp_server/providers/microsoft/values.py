@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import items, text, thing
-from scp_server.providers.google.mime import capped
+from scp_server.providers.foreign import identifier, items, text, thing
+from scp_server.providers.lengths import capped
 from scp_server.providers.moments import parsed, utc
 
 LINE_LIMIT: Final = 4096
@@ -20,7 +20,7 @@ def identity_of(body: Mapping[str, Any], what: str) -> str:
 
     Raises: ProviderProtocolError when it has none.
     """
-    identity = text(body.get("id"))
+    identity = identifier(body.get("id"))
     if not identity:
         raise ProviderProtocolError(f"Microsoft sent {what} without an id.")
     return identity

@@ -1,7 +1,7 @@
 """Transactions, run in threads: a whole one is one trip, and cannot be torn by a cancellation.
 
 SQLAlchemy's own async layer would take a trip per statement and greenlets beside it; measured here
-(reference: stack.md, F) it costs several times what this does.
+it costs several times what this does.
 """
 
 from collections.abc import Callable
