@@ -32,7 +32,6 @@ from scp_server.crypto.keyring import load_keyring
 from scp_server.crypto.seals import KeyringSeals
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, SocketIO
-from scp_server.delivery.websockets import WebSocketProtocol
 from scp_server.domain.errors import StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.engine.courses import Machinery
@@ -54,6 +53,7 @@ from scp_server.storage.sql.database import Stores, open_database
 from scp_server.telemetry.access_log import AccessLog
 from scp_server.telemetry.clock import SystemChance, SystemClock
 from scp_server.telemetry.metrics import Metrics
+from scp_socketio.server.lane import lane
 from scp_wire.stream_types import Provider
 
 _LOG: Final = structlog.get_logger("scp.server")
@@ -61,8 +61,6 @@ _LOG: Final = structlog.get_logger("scp.server")
 TIDY_SECONDS: Final = 30.0
 GRACE_SECONDS: Final = 20
 """Open requests get this long at the end; the whole exit stays under 25 s."""
-MAX_INBOUND: Final = 256 * 1024
-"""Bytes in one WebSocket message from a client: a larger one is not even read to be refused."""
 CONNECTIONS_PER_PROVIDER: Final = 100
 
 
@@ -133,10 +131,7 @@ async def serve(
         config = uvicorn.Config(
             server.app,
             http="httptools",
-            ws=WebSocketProtocol,
-            # Deflate costs CPU and memory for each client, and events are small.
-            ws_per_message_deflate=False,
-            ws_max_size=MAX_INBOUND,
+            ws=lane(server.socketio.server),
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -65,10 +65,13 @@ class Ends(Protocol):
 class Dispatch:
     """Serves recipients while `run` runs."""
 
-    def __init__(self, outlet: Outlet, ends: Ends, *, stall_seconds: float) -> None:
+    def __init__(
+        self, outlet: Outlet, ends: Ends, *, stall_seconds: float, high_water: int
+    ) -> None:
         self._outlet = outlet
         self._ends = ends
         self._stall_seconds = stall_seconds
+        self._high_water = high_water
         self._stirred: list[Recipient] = []
         self._unsettled: dict[int, Reader] = {}
         self._watched: dict[Recipient, None] = {}
@@ -147,7 +150,8 @@ class Dispatch:
     # -- sending -------------------------------------------------------------------------------
 
     def _next(self, recipient: Recipient, now: float) -> Flush | None:
-        if recipient.gone or recipient.client.full:
+        if recipient.gone or recipient.client.backlog > self._high_water:
+            # A full one is stirred again when its backlog has fallen.
             return None
         match recipient.courier.next(now, on_the_way=self._on_the_way(recipient)):
             case Flush() as flush:

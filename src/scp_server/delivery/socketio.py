@@ -34,6 +34,9 @@ ACK: Final = "stream_ack"
 MAX_MESSAGE: Final = 64 * 1024
 """Bytes a client may send in one message."""
 
+HIGH_WATER: Final = 64 * 1024
+"""Bytes that wait for a client beyond which it is given no more."""
+
 FAREWELL_SECONDS: Final = 5.0
 """At the end, connections may take this long to be told and closed."""
 
@@ -83,7 +86,12 @@ class SocketIO:
             allow_query_session=doors.allow_query_session,
         )
         self.server = Server(
-            Settings(max_message=MAX_MESSAGE, origins=frozenset(doors.origins), headers=UNSTORED)
+            Settings(
+                max_message=MAX_MESSAGE,
+                high_water=HIGH_WATER,
+                origins=frozenset(doors.origins),
+                headers=UNSTORED,
+            )
         )
         """The protocol below: for uvicorn's fast lane."""
         self.server.on_connect()(self._connect)
@@ -91,7 +99,9 @@ class SocketIO:
         self.server.on_pong()(self._ponged)
         self.server.on(SUBSCRIBE)(self._subscribe)
         self.server.on(ACK)(self._acknowledge)
-        self._dispatch = Dispatch(doors.outlet, self, stall_seconds=doors.stall_seconds)
+        self._dispatch = Dispatch(
+            doors.outlet, self, stall_seconds=doors.stall_seconds, high_water=HIGH_WATER
+        )
         self._one_left = Signal()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
