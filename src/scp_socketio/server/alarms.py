@@ -18,7 +18,7 @@ class Alarms:
     """Deadlines in one heap, with one timer of the loop for the earliest.
 
     A deadline that moves later is not moved in the heap: it rings at the old time and says the new
-    one. What is dropped leaves the heap at the latest when it makes up half of it.
+    one. What is dropped, or moved earlier, leaves the heap when it makes up half of it.
     """
 
     __slots__ = ("_count", "_heap", "_live", "_timer")
@@ -42,6 +42,7 @@ class Alarms:
         owner.alarm = when
         self._count += 1
         heapq.heappush(self._heap, (when, self._count, owner))
+        self._tidy()
         self._arm()
 
     def drop(self, owner: Alarmed) -> None:
@@ -50,9 +51,7 @@ class Alarms:
             return
         owner.alarm = None
         self._live -= 1
-        if len(self._heap) > 2 * self._live + 16:
-            self._heap = [entry for entry in self._heap if entry[2].alarm == entry[0]]
-            heapq.heapify(self._heap)
+        self._tidy()
 
     def stop(self) -> None:
         """Forget all."""
@@ -63,6 +62,11 @@ class Alarms:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _tidy(self) -> None:
+        if len(self._heap) > 2 * self._live + 16:
+            self._heap = [entry for entry in self._heap if entry[2].alarm == entry[0]]
+            heapq.heapify(self._heap)
 
     def _arm(self) -> None:
         when = self._heap[0][0]

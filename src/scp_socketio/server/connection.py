@@ -84,6 +84,7 @@ class Connection:
             if isinstance(got, str | bytes):
                 self._conversation.receive(got, now)
             elif isinstance(got, Pong):
+                self.reschedule()
                 for client in self._conversation.clients():
                     self._home.handlers.ponged(client, got.number)
             elif isinstance(got, Closed):

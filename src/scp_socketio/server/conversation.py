@@ -39,10 +39,12 @@ class Conversation:
     Handlers start in the order in which packets arrived; each runs to its first await before the
     next one starts, and at most ``Settings.max_handlers`` run at once: beyond, reading pauses. A
     handler that waits for an acknowledgement (``Client.call``) does not count, else the
-    acknowledgement could never be read.
+    acknowledgement could never be read. Reading pauses too while a connect handler runs: what a
+    client sends without waiting to be let in is not lost on it, and not held.
     """
 
     __slots__ = (
+        "_asking",
         "_clients",
         "_handshake",
         "_home",
@@ -58,9 +60,10 @@ class Conversation:
         self._wire = wire
         self._home = home
         self._peer = Peer(home.settings, home.alarms.now())
-        # Kept as long as a namespace may ask for it: it is most of what a connection costs.
+        # Most of what a connection costs: kept only while a namespace may still ask for it.
         self._handshake: Handshake | None = handshake
         self._clients: dict[str, Client] = {}
+        self._asking = 0
         self._running = 0
         self._questions = 0
 
@@ -129,6 +132,7 @@ class Conversation:
         else:
             client = Client(self._home.new_id(), connect.namespace, self._wire)
             self._clients[connect.namespace] = client
+            self._asking += 1
             self._start(self._admit, client, namespace, connect.auth, self._handshake)
 
     async def _admit(
@@ -145,6 +149,7 @@ class Conversation:
         else:
             self._let_in(client, namespace)
         finally:
+            self._asking -= 1
             self._done()
 
     def _refuse(self, client: Client, refused: ConnectRefused) -> None:
@@ -165,7 +170,7 @@ class Conversation:
             return
         namespace.clients[client.id] = client
         client.let_in(self._peer.accept(client.namespace, client.id))
-        if len(self._clients) == len(self._home.handlers.namespaces):
+        if len(self._home.handlers.namespaces) == 1:
             self._handshake = None
         self._wire.reschedule()
 
@@ -202,10 +207,11 @@ class Conversation:
 
     def _balance(self) -> None:
         full = self._running - self._questions >= self._home.settings.max_handlers
-        if full and not self.paused:
+        busy = full or self._asking > 0
+        if busy and not self.paused:
             self.paused = True
             self._wire.pause()
-        elif self.paused and not full:
+        elif self.paused and not busy:
             self.paused = False
             self._wire.resume()
 
