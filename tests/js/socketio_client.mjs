@@ -53,7 +53,6 @@ function enter(namespace, auth) {
         sees('event', { name, arguments: readable(rest) });
         if (answer && name !== 'silent') answer(...rest);
     });
-    socket.connect();
 }
 
 // A network that fails: the TCP connections end here and now, and nobody says goodbye.

@@ -7,8 +7,8 @@ from support.socketio_server import Running, Way, echoing, patient, serving
 
 from scp_socketio import Client, Handshake, Server
 
-OFTEN = patient(ping_interval=0.05)
-"""Pings come between everything else."""
+OFTEN = patient(ping_interval=0.05, max_payload_packets=100_000)
+"""Pings come between everything else; the client fills its POSTs up to `maxPayload`."""
 
 
 class Counted:
@@ -115,7 +115,7 @@ async def test_upgrades_at_once_lose_nothing(way: Way) -> None:
 
         async def one() -> None:
             async with javascript(running, "upgrade") as browser:
-                await browser.enters()
+                await browser.tell("enter")
                 await browser.sees("upgrade")
                 await browser.emit("message")
                 await browser.hears("message-back")
