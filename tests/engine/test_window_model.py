@@ -203,7 +203,7 @@ class WindowMachine(RuleBasedStateMachine):
             return
         reader = self.window.attach(wanted, place)
         # Of streams that it does not want, what was told is told as far as it is still here.
-        gone = {t: s.share.evicted_n for t, s in self.streams.items() if not wanted.wants(t)}
+        gone = {t: s.share.evicted_n for t, s in self.streams.items() if not wanted.wants(s.share)}
         self.consumers.append(Consumer(reader, place, gone, place))
         self._settle()
 

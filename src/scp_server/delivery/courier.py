@@ -130,7 +130,7 @@ def _goes_on(run: Sequence[Entry], entry: Entry) -> bool:
 class Courier:
     """One consumer's deliveries. Call `next`, audit and write what it gives, then `written`."""
 
-    __slots__ = ("_epoch", "_left", "_pace", "_run", "consumer", "reader")
+    __slots__ = ("_left", "_pace", "_run", "consumer", "reader")
 
     def __init__(self, reader: Reader, consumer: Consumer, pace: Policy | None) -> None:
         self.reader = reader
@@ -139,7 +139,6 @@ class Courier:
         self._run: Run | None = None
         self._left: deque[Frame] | None = None
         """Frames of the run that wait for the pace or the consumer's window."""
-        self._epoch = reader.epoch
 
     def next(self, now: float, *, on_the_way: int = 0) -> Flush | Wait | End:
         """What is to be sent now. `on_the_way`: events it has not acknowledged."""

@@ -7,7 +7,7 @@ something to take is noted, and once a turn of the loop all of them are served t
 share is spelled once, and their audit rows are one commit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -22,7 +22,8 @@ from scp_server.domain.errors import ScpError, SlowConsumer
 from scp_server.domain.event_ref import EventRef
 from scp_server.engine.readers import Proves, Reader
 from scp_server.engine.signal import Signal
-from scp_socketio import Client, Message
+from scp_server.ports.audit import AuditEntry
+from scp_socketio import Message
 from scp_wire import encode
 from scp_wire.encode import Encoded, Envelope, encode_body
 from scp_wire.events import EventType, RateLimitData
@@ -31,27 +32,47 @@ _LOG: Final = structlog.get_logger("scp.delivery")
 
 STREAM_EVENT: Final = "stream_event"
 LOOK_EVERY: Final = 0.25
-"""Seconds between looks at who is paced, owes proof, or stalls."""
+"""Seconds between looks at who is paced, full, owes proof, or stalls."""
 AT_ONCE: Final = 64
 """Consumers served before others of the loop get their turn."""
+
+
+class Line(Protocol):
+    """A connection to one consumer: `scp_socketio.Client` is one."""
+
+    on_writable: Callable[[], None] | None
+
+    @property
+    def open(self) -> bool: ...
+    @property
+    def backlog(self) -> int: ...
+    @property
+    def pings_sent(self) -> int: ...
+    def write(self, message: Message) -> None: ...
+    def emit(self, event: str, *args: object) -> None: ...
+    def ping(self) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
 class Recipient:
     """One Socket.IO consumer and what is on its way to it."""
 
-    client: Client
+    client: Line
     courier: Courier
     proof: Proof = field(default_factory=Proof)
     stirred: bool = False
     """Whether it is noted as one who may have something to take."""
     until: float | None = None
     """When its pace lets it go on. Monotonic seconds."""
+    full: bool = False
+    """Whether it was given nothing because too much waits for it."""
     gone: bool = False
 
 
 class Ends(Protocol):
-    """What becomes of consumers that cannot go on."""
+    """What becomes of consumers that cannot go on. They are served no more when it is called."""
 
     def over(self, recipient: Recipient, reason: str) -> None:
         """Its reader was closed, and all it was still to be told has been written."""
@@ -63,7 +84,7 @@ class Ends(Protocol):
 
 
 class Dispatch:
-    """Serves recipients while `run` runs."""
+    """Serves recipients while `run` runs. What goes wrong with one of them is that one's end."""
 
     def __init__(
         self, outlet: Outlet, ends: Ends, *, stall_seconds: float, high_water: int
@@ -132,71 +153,104 @@ class Dispatch:
                 await self._turn()
 
     async def _turn(self) -> None:
-        unsettled, self._unsettled = self._unsettled, {}
-        for reader in unsettled.values():
-            reader.settle()
+        self._settle()
         served, self._stirred = self._stirred[:AT_ONCE], self._stirred[AT_ONCE:]
         now = self._now()
         flushes: list[tuple[Recipient, Flush]] = []
         for recipient in served:
             recipient.stirred = False
-            flush = self._next(recipient, now)
+            try:
+                flush = self._next(recipient, now)
+            except Exception as fault:  # noqa: BLE001  (the boundary: its neighbours are served)
+                self._crashed(recipient, fault)
+                continue
             if flush is not None:
                 flushes.append((recipient, flush))
         if flushes:
             await self._carry(flushes)
         await anyio.lowlevel.checkpoint()
 
+    def _settle(self) -> None:
+        unsettled, self._unsettled = self._unsettled, {}
+        for reader in unsettled.values():
+            try:
+                reader.settle()
+            except Exception:  # noqa: BLE001  (the boundary: it is one session's)
+                _LOG.exception("settling_crashed")
+
     # -- sending -------------------------------------------------------------------------------
 
     def _next(self, recipient: Recipient, now: float) -> Flush | None:
-        if recipient.gone or recipient.client.backlog > self._high_water:
-            # A full one is stirred again when its backlog has fallen.
+        client = recipient.client
+        if recipient.gone or not client.open:
             return None
-        match recipient.courier.next(now, on_the_way=self._on_the_way(recipient)):
+        recipient.full = client.backlog > self._high_water
+        if recipient.full:
+            # It is stirred when its backlog has fallen; or else the next look finds it.
+            self._watch_over(recipient)
+            return None
+        match recipient.courier.next(now, on_the_way=_on_the_way(recipient)):
             case Flush() as flush:
                 return flush
             case Wait(until):
-                self._wait(recipient, until)
+                recipient.until = until
+                if until is not None:
+                    self._watch_over(recipient)
             case End(reason):
+                self.dismiss(recipient)
                 self._ends.over(recipient, reason)
         return None
 
-    def _on_the_way(self, recipient: Recipient) -> int:
-        acknowledges = recipient.courier.reader.subscription.proves is Proves.ACK
-        return recipient.proof.unproven if acknowledges else 0
-
-    def _wait(self, recipient: Recipient, until: float | None) -> None:
-        recipient.until = until
-        if until is not None:
-            self._watch_over(recipient)
-
-    async def _carry(self, flushes: list[tuple[Recipient, Flush]]) -> None:
+    async def _carry(self, flushes: Sequence[tuple[Recipient, Flush]]) -> None:
         now = self._outlet.clock.now()
-        rows = [
-            row for recipient, flush in flushes for row in recipient.courier.audited(flush, now)
-        ]
+        rows = [tuple(recipient.courier.audited(flush, now)) for recipient, flush in flushes]
+        refused = await self._recorded([row for some in rows for row in some])
+        for (recipient, flush), audited in zip(flushes, rows, strict=True):
+            if refused is not None and audited:
+                self._fail(recipient, refused)
+                continue
+            try:
+                self._give(recipient, flush, audited)
+            except Exception as fault:  # noqa: BLE001  (the boundary: its neighbours are served)
+                self._crashed(recipient, fault)
+            self.stir(recipient)
+
+    async def _recorded(self, rows: Sequence[AuditEntry]) -> ScpError | None:
+        """Why what these rows tell of must not happen; None when they are written."""
         try:
             if rows:
                 await self._outlet.audit.record(*rows)
         except ScpError as error:
-            for recipient, _ in flushes:
-                self._ends.failed(recipient, error)
+            return error
+        except Exception:  # noqa: BLE001  (the boundary: nothing goes out that is not written down)
+            _LOG.exception("audit_crashed")
+            return _fault()
+        return None
+
+    def _give(self, recipient: Recipient, flush: Flush, rows: Sequence[AuditEntry]) -> None:
+        """Write what may still be written after the wait for the audit."""
+        if recipient.gone or not recipient.client.open:
             return
-        events = 0
-        for recipient, flush in flushes:
-            good = None if recipient.gone else recipient.courier.still_good(flush)
-            if good is not None:
-                self._write(recipient, good)
-                events += len(good.frames) + len(good.notices)
-            self.stir(recipient)
-        self._outlet.meter.delivered(events=events, items=sum(row.items for row in rows))
+        good = recipient.courier.still_good(flush)
+        if good is None:
+            return
+        self._write(recipient, good)
+        items = (
+            sum(row.items for row in rows)
+            if good is flush
+            else sum(frame.items for frame in good.frames)
+        )
+        events = len(good.frames) + len(good.notices)
+        self._outlet.meter.delivered(events=events, items=items)
 
     def _write(self, recipient: Recipient, flush: Flush) -> None:
         client, courier = recipient.client, recipient.courier
         client.write(_message(flush, courier.consumer.session_id.reveal()))
         courier.written(flush)
         if flush.run is None:
+            if recipient.proof.unproven:
+                # It may be the last that is told: what went before is to be proven while it can.
+                self._ping(recipient)
             return
         now, proof = self._now(), recipient.proof
         refs = places(flush, courier.reader.subscription.proves)
@@ -207,8 +261,11 @@ class Dispatch:
             self._warn(recipient, flush)
 
     def _ask(self, recipient: Recipient, now: float) -> None:
-        pongs = recipient.courier.reader.subscription.proves is Proves.PONG
-        if pongs and recipient.proof.ping_due(now):
+        if recipient.proof.ping_due(now):
+            self._ping(recipient)
+
+    def _ping(self, recipient: Recipient) -> None:
+        if recipient.courier.reader.subscription.proves is Proves.PONG:
             recipient.client.ping()
             recipient.proof.pinged(recipient.client.pings_sent)
 
@@ -221,6 +278,22 @@ class Dispatch:
             notice = _notice(warning, consumer.provider, outlet.clock.now())
             event = encode.event(notice, consumer.session_id.reveal())
             recipient.client.write(Message.event(STREAM_EVENT, event))
+
+    # -- ends ----------------------------------------------------------------------------------
+
+    def _fail(self, recipient: Recipient, error: ScpError) -> None:
+        if recipient.gone:
+            return
+        self.dismiss(recipient)
+        self._ends.failed(recipient, error)
+
+    def _crashed(self, recipient: Recipient, fault: Exception) -> None:
+        """One recipient's fault stays its own."""
+        _LOG.error("delivery_crashed", exc_info=fault)
+        try:
+            self._fail(recipient, _fault())
+        except Exception:  # noqa: BLE001  (the boundary, once more)
+            _LOG.exception("delivery_crashed_at_the_end")
 
     # -- watching ------------------------------------------------------------------------------
 
@@ -237,7 +310,10 @@ class Dispatch:
             await anyio.sleep(LOOK_EVERY)
             now = self._now()
             for recipient in tuple(self._watched):
-                self._look(recipient, now)
+                try:
+                    self._look(recipient, now)
+                except Exception as fault:  # noqa: BLE001  (the boundary: the others are watched)
+                    self._crashed(recipient, fault)
 
     def _look(self, recipient: Recipient, now: float) -> None:
         """See to a recipient's pace and proof. Waiting for our own pace is not stalling."""
@@ -245,12 +321,15 @@ class Dispatch:
         if recipient.until is not None and recipient.until <= now:
             recipient.until = None
             self.stir(recipient)
+        if recipient.full and recipient.client.backlog <= self._high_water:
+            # No wake-up comes when a mere ping made it full.
+            self.stir(recipient)
         self._ask(recipient, now)
         since = proof.owed_since
-        if since is None and recipient.until is None:
+        if since is not None and now - since >= self._stall_seconds:
+            self._fail(recipient, _stalled(self._stall_seconds))
+        elif since is None and recipient.until is None and not recipient.full:
             self._watched.pop(recipient, None)
-        elif since is not None and now - since >= self._stall_seconds:
-            self._ends.failed(recipient, _stalled(self._stall_seconds))
 
     def _now(self) -> float:
         return self._outlet.clock.monotonic()
@@ -278,6 +357,15 @@ def _joined(events: Iterable[bytes]) -> Message:
 def _notice(data: RateLimitData, provider: str, now: float) -> Encoded:
     envelope = Envelope(provider=provider, timestamp=now)
     return encode.encode(EventType.RATE_LIMIT_WARNING, envelope, encode_body(data))
+
+
+def _on_the_way(recipient: Recipient) -> int:
+    acknowledges = recipient.courier.reader.subscription.proves is Proves.ACK
+    return recipient.proof.unproven if acknowledges else 0
+
+
+def _fault() -> ScpError:
+    return ScpError("The server failed. Connect again to go on after the last event that arrived.")
 
 
 def _stalled(seconds: float) -> SlowConsumer:

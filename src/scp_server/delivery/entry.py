@@ -73,16 +73,14 @@ class Entry:
                 with anyio.CancelScope(shield=True):
                     await limits.not_accepted(counted)
             raise
-        if counted is not None and reader.seated:
-            await limits.not_accepted(counted)
-        elif counted is None and not reader.seated:
-            await self._count_late(session, arrival, reader)
-        return reader
-
-    async def _count_late(self, session: Session, arrival: Arrival, reader: Reader) -> None:
-        """The seat that waited was taken by another connection that came at the same time."""
         try:
-            await self.limits.connections(session.pk)
+            if counted is not None and reader.seated:
+                await limits.not_accepted(counted)
+            elif counted is None and not reader.seated:
+                # The seat that waited was taken by another connection that came at the same time.
+                await limits.connections(session.pk)
         except BaseException:
-            self.supervisor.leave(session.pk, reader, arrival.agent_id, seat=False)
+            # Else it would stay attached for ever with nobody behind it. A seat waits on.
+            supervisor.leave(session.pk, reader, arrival.agent_id, seat=reader.seated)
             raise
+        return reader

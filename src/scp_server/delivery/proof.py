@@ -98,11 +98,20 @@ class Proof:
                 field="event_id",
             )
         place: EventRef | None = None
-        while self._unproven and self._unproven[0][1].epoch == ref.epoch:
-            if self._unproven[0][1].n > ref.n:
-                break
+        while self._is_told_by(ref):
             place = self._unproven.popleft()[1]
         return self._progressed(place, now)
+
+    def _is_told_by(self, ref: EventRef) -> bool:
+        """Whether `ref` says that the oldest unproven place has been reached."""
+        if not self._unproven:
+            return False
+        oldest = self._unproven[0][1]
+        if oldest.epoch == ref.epoch:
+            return oldest.n <= ref.n
+        # The session was wound back in between: whoever has processed an event of the new
+        # numbering is done with the old one, of which no event may ever be named again.
+        return any(place.epoch == ref.epoch and place.n <= ref.n for _, place in self._unproven)
 
     def _progressed(self, place: EventRef | None, now: float) -> EventRef | None:
         if place is not None:
@@ -118,9 +127,3 @@ class Proof:
     def owed_since(self) -> float | None:
         """When it last showed that it takes what it is owed, or was first owed something."""
         return self._owed_since
-
-    def forget(self) -> None:
-        """The numbers of what was written are void."""
-        self._unproven.clear()
-        self._unasked = 0
-        self._owed_since = None

@@ -15,11 +15,11 @@ import structlog
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
 from scp_server.delivery.courier import Courier
-from scp_server.delivery.dispatch import Dispatch, Recipient
+from scp_server.delivery.dispatch import Dispatch, Line, Recipient
 from scp_server.delivery.entry import Admitted, Entry
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.subscribing import Subscribe, read_ack, read_subscription
-from scp_server.domain.errors import ScpError, SessionNotFound
+from scp_server.domain.errors import ScpError, SessionNotFound, SlowConsumer
 from scp_server.domain.sessions import Session
 from scp_server.engine.signal import Signal
 from scp_server.engine.supervisor import Supervisor
@@ -140,7 +140,7 @@ class SocketIO:
             raise _refusal(ScpError("The server failed. Connect again later.")) from None
         if not client.open:
             # It left while it was let in, and nobody will tell of that any more.
-            self._leave(admitted, seat=True)
+            self._leave(admitted, seat=client.reason is not Reason.CLIENT_DISCONNECT)
             raise _refusal(SessionNotFound("The connection has ended."))
         limits = self._doors.limits
         courier = Courier(admitted.reader, admitted.consumer, limits.stream_events)
@@ -174,10 +174,15 @@ class SocketIO:
         recipient.client.close()
 
     def failed(self, recipient: Recipient, error: ScpError) -> None:
-        """It cannot be served: it is told why, if it reads."""
-        self._dispatch.dismiss(recipient)
-        _complain(recipient.client, error)
-        recipient.client.close()
+        """It cannot be served: it is told why, if it reads, and its transport ends."""
+        client = recipient.client
+        _LOG.info("connection_failed", code=str(error.code))
+        _complain(client, error)
+        if isinstance(error, SlowConsumer) and client.backlog:
+            # It would not read a farewell either: what waits for it is let go at once.
+            client.abort()
+        else:
+            client.close()
 
     def _ponged(self, client: Client, number: int) -> None:
         if isinstance(client.data, Guest):
@@ -230,7 +235,7 @@ def _object(error: ScpError) -> Any:  # noqa: ANN401  (JSON)
     )
 
 
-def _complain(client: Client, error: ScpError) -> None:
+def _complain(client: Line, error: ScpError) -> None:
     if client.open:
         client.emit("error", _object(error))
 

@@ -95,6 +95,8 @@ class Entries(Protocol):
     head: int
     revision: int
 
+    @property
+    def readers(self) -> frozenset["Reader"]: ...
     def run(self, reader: "Reader", limit: int, size: int) -> Run: ...
     def keeps(self, entry: Entry) -> bool: ...
     def written(self, entries: Sequence[Entry]) -> None: ...
@@ -151,6 +153,13 @@ class Reader:
         """The last place that was written to the wire."""
         return EventRef(self._window.epoch, self.written_n)
 
+    def lacks_proof_of(self, ref: EventRef) -> bool:
+        """Whether it may yet prove, while it is here, that everything up to `ref` has arrived."""
+        proves = (
+            self.subscription.proves is not Proves.NEXT_REQUEST and self in self._window.readers
+        )
+        return proves and ref.epoch == self.epoch and self.proven_n < ref.n
+
     @property
     def closed(self) -> str | None:
         """Why it is to end, once it is: then nothing more is to be written but notices."""
@@ -163,7 +172,8 @@ class Reader:
     def start(self, after: int, floors: Mapping[str, int]) -> None:
         """Stand after event `after`; of the streams in `floors`, take only what lies above."""
         self.taken = self.written_n = self.proven_n = after
-        self.floors = floors
+        # Who has none that says anything shares its runs with the others.
+        self.floors = {key: n for key, n in floors.items() if n > after}
         self.wake()
 
     def subscribe(self, subscription: Subscription) -> None:
@@ -271,6 +281,8 @@ class Reader:
         if ref.epoch != self._window.epoch or not self.proven_n < ref.n <= self.taken:
             return False
         self.proven_n = ref.n
+        if self.floors and ref.n >= max(self.floors.values()):
+            self.floors = {}
         return True
 
     @property

@@ -42,6 +42,8 @@ from scp_server.ports.meter import Meter
 from scp_wire.codes import ErrorObject
 from scp_wire.events import EventType, NoticeData, RateLimitData, TokenRefreshData
 
+PROOF_SECONDS: Final = 1.0
+"""How long a shutdown waits for consumers to prove what they were written: it is repeated else."""
 DRAIN_SECONDS: Final = 15.0
 """How long a shutdown waits for places to be saved; the promise for all of it is 25 seconds."""
 
@@ -123,8 +125,11 @@ class Supervisor:
             return
         self._draining = True
         self._door.shut()
-        for live in self._live:
-            self._tell_draining(live)
+        written = [(live.window, self._tell_draining(live)) for live in self._live]
+        with anyio.move_on_after(PROOF_SECONDS):
+            for window, places in written:
+                while any(reader.lacks_proof_of(ref) for reader, ref in places):
+                    await window.proved.wait()
         with anyio.move_on_after(DRAIN_SECONDS):
             async with anyio.create_task_group() as tasks:
                 for live in self._live:
@@ -134,7 +139,8 @@ class Supervisor:
             for reader in live.window.readers:
                 reader.close(EventType.SERVER_DRAINING)
 
-    def _tell_draining(self, live: LiveSession) -> None:
+    def _tell_draining(self, live: LiveSession) -> list[tuple[Reader, EventRef]]:
+        """Tell a session's consumers; up to where each of them was written to."""
         for reader in live.window.readers:
             data = NoticeData(
                 message="The server is going down. Connect again in a few seconds.",
@@ -142,6 +148,7 @@ class Supervisor:
             )
             now = self._machinery.clock.now()
             reader.notify(live.notice(EventType.SERVER_DRAINING, data, now))
+        return [(reader, reader.written_ref) for reader in live.window.readers]
 
     # -- streams -------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from scp_server.domain.streams import Place, Stream
 from scp_server.engine.budget import Budget
 from scp_server.engine.readers import Entry, Reader, Run, Subscription
 from scp_server.engine.shares import Draft, Mark, Share, ShareLimits
+from scp_server.engine.signal import Signal
 from scp_wire.encode import Encoded, Envelope, encode
 from scp_wire.stream_types import Provider
 
@@ -38,6 +39,8 @@ class Window:
         self._readers: set[Reader] = set()
         self._all_awake = False
         self._last_run: tuple[int, int, int, Subscription, Run] | None = None
+        self.proved = Signal()
+        """Fires when a reader has proven something, or is gone."""
         self.epoch = epoch
         self.head = 0
         """Number of the newest event."""
@@ -238,6 +241,7 @@ class Window:
     def detach(self, reader: Reader) -> None:
         """The reader is gone; what it did not prove waits for others."""
         self._readers.discard(reader)
+        self.proved.fire()
         for share in self._shares.values():
             self._settle(share)
             share.changed.fire()
@@ -360,6 +364,7 @@ class Window:
 
     def settle(self) -> None:
         """A reader has proven more, or wants other streams."""
+        self.proved.fire()
         for share in self._shares.values():
             self._settle(share)
             share.changed.fire()
