@@ -48,9 +48,10 @@ from scp_sdk.errors import (
     TokenExpired,
 )
 from scp_sdk.items import StreamItem
-from scp_sdk.options import StreamOptions
+from scp_sdk.options import ReadingOptions, StreamOptions
 from scp_sdk.retries import Patience
 from scp_sdk.stream import AsyncItemStream
+from scp_sdk.wires.link import WireName
 from scp_wire.events import Event
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "ProviderState",
     "ProviderUnavailable",
     "RateLimited",
+    "ReadingOptions",
     "RequestError",
     "SCPClient",
     "SCPError",
@@ -96,4 +98,5 @@ __all__ = [
     "StreamStopped",
     "StreamSummary",
     "TokenExpired",
+    "WireName",
 ]

@@ -24,7 +24,7 @@ from scp_sdk.answers import (
 )
 from scp_sdk.client import DEFAULT_URL, AsyncSCPClient
 from scp_sdk.items import StreamItem
-from scp_sdk.options import StreamOptions
+from scp_sdk.options import ReadingOptions, StreamOptions
 from scp_sdk.retries import Patience
 from scp_sdk.stream import AsyncItemStream, OnEvent
 
@@ -52,6 +52,11 @@ class ItemStream:
     def cursor(self) -> str | None:
         """Where a new stream goes on after the items given out so far; None: not known yet."""
         return self._inner.cursor
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The last event that was processed. See AsyncItemStream.last_event_id."""
+        return self._inner.last_event_id
 
     def __enter__(self) -> Self:
         self._portal.call(self._inner.open)
@@ -159,7 +164,7 @@ class SCPClient:
         session_id: str | None = None,
         stream_id: str | None = None,
         on_event: OnEvent | None = None,
-        **options: Unpack[StreamOptions],
+        **options: Unpack[ReadingOptions],
     ) -> ItemStream:
         """Items of a new stream, or of one that runs. See AsyncSCPClient.stream.
 

@@ -20,18 +20,20 @@ from scp_sdk.answers import (
     StreamStatus,
     StreamStopped,
 )
-from scp_sdk.connection import Connection, Introduction, open_connection
 from scp_sdk.errors import (
+    ConnectionFailed,
     RateLimited,
-    SCPError,
     SessionNotFound,
     SessionPending,
     SessionRequired,
 )
-from scp_sdk.options import StreamOptions
+from scp_sdk.options import ReadingOptions, StreamOptions
 from scp_sdk.rest import Rest
 from scp_sdk.retries import Patience
 from scp_sdk.stream import AsyncItemStream, Calls, OnEvent
+from scp_sdk.wires.http import open_http
+from scp_sdk.wires.link import Link, Wanted, WireName
+from scp_sdk.wires.socketio import open_socketio
 from scp_wire.rest import SessionOpened, StreamStarted
 
 DEFAULT_URL: Final = "http://localhost:5000"
@@ -185,7 +187,7 @@ class AsyncSCPClient:
         session_id: str | None = None,
         stream_id: str | None = None,
         on_event: OnEvent | None = None,
-        **options: Unpack[StreamOptions],
+        **options: Unpack[ReadingOptions],
     ) -> AsyncItemStream:
         """Items of a new stream, or with `stream_id` of one that runs already.
 
@@ -201,15 +203,25 @@ class AsyncSCPClient:
         """
         if (stream_type is None) == (stream_id is None):
             raise ValueError("Give stream_type to start a stream, or stream_id to join one.")
+        last_event_id = options.pop("last_event_id", None)
+        if last_event_id is not None and stream_id is None:
+            raise ValueError("last_event_id needs stream_id; a new stream goes on from a cursor.")
         session = self._session(session_id)
+        wire, batch = options.pop("wire", "socketio"), options.pop("batch", True)
+        starting: StreamOptions = options
         start = partial(
-            self.start_stream, stream_type=stream_type or "", session_id=session, **options
+            self.start_stream, stream_type=stream_type or "", session_id=session, **starting
         )
         opened = AsyncItemStream(
-            self._calls(session, start),
-            Introduction(session_id=session, agent_id=options.get("agent_id")),
-            stream_type=stream_type,
-            stream_id=stream_id,
+            self._calls(session, start, wire),
+            Wanted(
+                session_id=session,
+                stream_type=stream_type or "",
+                stream_id=stream_id,
+                agent_id=options.get("agent_id"),
+                last_event_id=last_event_id,
+                batch=batch,
+            ),
             on_event=on_event,
             follows=options.get("real_time", False),
         )
@@ -297,9 +309,10 @@ class AsyncSCPClient:
         )
         return answer["providers"]
 
-    def _calls(self, session: str, start: Callable[[], Awaitable[str]]) -> Calls:
+    def _calls(self, session: str, start: Callable[[], Awaitable[str]], wire: WireName) -> Calls:
         return Calls(
-            connect=self._subscribed,
+            connect=partial(self._connect, wire),
+            subscribes_first=wire == "socketio",
             start=start,
             status=partial(self.get_stream_status, session_id=session),
             stop=partial(self.stop_stream, session_id=session),
@@ -310,7 +323,9 @@ class AsyncSCPClient:
     def _pool(self) -> aiohttp.ClientSession:
         if self._http is None:
             # Cookies are for browsers; ours would only carry state from one user to another.
-            self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            self._http = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_straight()]
+            )
         return self._http
 
     def _session(self, given: str | None) -> str:
@@ -330,14 +345,22 @@ class AsyncSCPClient:
             "GET", "/api/streams", StreamList, bearer=session, query=query
         )
 
-    async def _subscribed(self, who: Introduction, stream_type: str) -> Connection:
-        connection = await open_connection(self._pool(), self._base_url, who, within=self._timeout)
-        try:
-            await connection.subscribe(who.session_id, [stream_type])
-        except SCPError:
-            await connection.aclose()
-            raise
-        return connection
+    async def _connect(self, wire: WireName, wanted: Wanted) -> Link:
+        http, url, within = self._pool(), self._base_url, self._timeout
+        if wire == "socketio":
+            return await open_socketio(http, url, wanted, within=within)
+        return await open_http(http, url, wanted, format=wire, within=within)
+
+
+def _straight() -> aiohttp.TraceConfig:
+    """Follows no redirect: it could carry the credential to another host."""
+
+    async def refuse(*_: object) -> None:
+        raise ConnectionFailed("The server leads elsewhere: check base_url.")
+
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(refuse)
+    return config
 
 
 def _checked(base_url: str) -> str:

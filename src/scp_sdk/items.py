@@ -92,19 +92,24 @@ class Tale:
     """What a reader knows of its stream."""
 
     def __init__(
-        self, stream_id: str, *, remembered: int = REMEMBERED, holdings: Holdings | None = None
+        self,
+        stream_id: str,
+        *,
+        place: str | None = None,
+        remembered: int = REMEMBERED,
+        holdings: Holdings | None = None,
     ) -> None:
         self.stream_id = stream_id
         self.ended: EventType | None = None
         """The event that ended the stream, when one did."""
-        self.place: str | None = None
+        self.place = place
         """The newest event id: where to go on after a lost connection."""
         self.cursor: str | None = None
         """The newest cursor of the stream."""
         self._recent = Recent(remembered)
         self._holdings = holdings
         self._epoch: str | None = None
-        self._offset: int | None = None
+        self._offset = 0
 
     def read(self, event: Event) -> list[StreamItem]:
         """Take the next event; return the changes that are new in it.
@@ -121,8 +126,8 @@ class Tale:
             self.place = event.event_id or self.place
             return []
         brought = self._brought(event)
-        self._count(event, brought)
-        items = self._items(event, brought)
+        seen = self._count(event, brought)
+        items = self._items(event, brought, seen)
         if event.event_type == EventType.STREAM_RESUMED and self._holdings is not None:
             items += [_gone(*each, event) for each in self._holdings.listing_ends()]
         self._conclude(event)
@@ -130,8 +135,11 @@ class Tale:
 
     def _note_gap(self, event: Event) -> None:
         # A gap of the window is told outside the stream's order, one of the provider's within it.
-        mine = event.data.get("stream_id") == self.stream_id
-        if mine and event.data.get("complete_listing") is True and self._holdings is not None:
+        if event.data.get("stream_id") != self.stream_id:
+            return
+        # A gap is announced: what follows it may begin anywhere, like a new epoch.
+        self._epoch = None
+        if event.data.get("complete_listing") is True and self._holdings is not None:
             self._holdings.listing_begins()
 
     def _brought(self, event: Event) -> list[PlacedData]:
@@ -144,22 +152,24 @@ class Tale:
             raise ProtocolError(f"An item does not have the agreed shape: {cause}.") from cause
         return []
 
-    def _count(self, event: Event, brought: list[PlacedData]) -> None:
+    def _count(self, event: Event, brought: list[PlacedData]) -> int:
+        """Move on to an event's place. Returns the offset up to which it is a repeat."""
         epoch = (event.event_id or "").rpartition("-")[0]
         first = brought[0].offset if brought else event.offset
         last = brought[-1].offset if brought else event.offset
         if first is None or last is None:
             self.place = event.event_id or self.place
-            return
-        # A gap is announced: what follows it may begin anywhere, like a new epoch.
-        counted = epoch == self._epoch and event.event_type != EventType.STREAM_GAP
-        if counted and self._offset is not None and first > self._offset + 1:
-            raise Hole(f"offset {first} after {self._offset}")
-        self._offset = max(self._offset or 0, last) if counted else last
+            return 0
+        # Within an epoch an offset means the same event, however often it is sent.
+        seen = self._offset if epoch == self._epoch else 0
+        if seen and first > seen + 1:
+            raise Hole(f"offset {first} after {seen}")
+        self._offset = max(seen, last)
         self._epoch = epoch
         self.place = event.event_id or self.place
+        return seen
 
-    def _items(self, event: Event, brought: list[PlacedData]) -> list[StreamItem]:
+    def _items(self, event: Event, brought: list[PlacedData], seen: int) -> list[StreamItem]:
         self.cursor = event.cursor or self.cursor
         if self._holdings is not None:
             for data in brought:
@@ -167,7 +177,8 @@ class Tale:
         new = [
             (data, data is brought[-1])
             for data in brought
-            if self._recent.add(_id(data), data.change_id)
+            if (data.offset is None or data.offset > seen)
+            and self._recent.add(_id(data), data.change_id)
         ]
         return [_item(data, event, event.cursor if last else None) for data, last in new]
 

@@ -84,7 +84,7 @@ class Rest:
                 allow_redirects=False,
                 **sent,
             ) as response:
-                return _data(response, await response.read())
+                return read_answer(response, await response.read())
         except TimeoutError as cause:
             raise ConnectionFailed(
                 f"{self._base_url} did not answer within {self._timeout.total:g} s."
@@ -102,7 +102,12 @@ def _shaped(data: object, into: type[T]) -> T:
         raise ProtocolError(f"An answer does not have the agreed shape: {cause}.") from cause
 
 
-def _data(response: aiohttp.ClientResponse, body: bytes) -> object:
+def read_answer(response: aiohttp.ClientResponse, body: bytes) -> object:
+    """`data` of an answer.
+
+    Raises:
+        SCPError: it is an error, or no answer of an SCP server.
+    """
     status = response.status
     try:
         answer = msgspec.json.decode(body)

@@ -6,21 +6,23 @@
                v  |
            connecting anew, slower each time, for five minutes at most
 
-Nothing runs in the background but the socket: who asks for the next item also does the
-connecting, so that a stream has no task of its own that could be forgotten.
+Nothing runs in the background: who asks for the next item also does the reading, the connecting
+and the acknowledging, so that a stream has no task of its own that could be forgotten. An event
+counts as processed when the application asks for what comes after its last item; only then is the
+server told, so that a crash of the application repeats what it was at, and loses nothing.
 """
 
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from math import inf
 from types import TracebackType
 from typing import Final, Self
 
 import anyio
 
 from scp_sdk.answers import StreamStatus
-from scp_sdk.connection import Connection, Introduction
 from scp_sdk.errors import (
     ConnectionFailed,
     ProtocolError,
@@ -32,7 +34,9 @@ from scp_sdk.errors import (
 )
 from scp_sdk.holdings import Holdings
 from scp_sdk.items import Hole, StreamItem, Tale
+from scp_sdk.receipts import Receipts
 from scp_sdk.retries import Patience, backoff, delay_before_repeat
+from scp_sdk.wires.link import Link, NothingMore, Wanted
 from scp_wire.events import Event, EventType
 
 logger = logging.getLogger(__name__)
@@ -54,8 +58,9 @@ OnEvent = Callable[[Event], None]
 class Calls:
     """What reading needs of the client."""
 
-    connect: Callable[[Introduction, str], Awaitable[Connection]]
-    """Connect, and subscribe to a stream type."""
+    connect: Callable[[Wanted], Awaitable[Link]]
+    subscribes_first: bool
+    """Whether the wire can wait for a stream that is to come: then none of it can be missed."""
     start: Callable[[], Awaitable[str]]
     status: Callable[[str], Awaitable[StreamStatus]]
     stop: Callable[[str], Awaitable[object]]
@@ -74,22 +79,21 @@ class AsyncItemStream:
     def __init__(
         self,
         calls: Calls,
-        who: Introduction,
+        wanted: Wanted,
         *,
-        stream_type: str | None,
-        stream_id: str | None,
         on_event: OnEvent | None,
         follows: bool,
     ) -> None:
         self._calls = calls
-        self._who = who
-        self._stream_type = stream_type
-        self._joined = stream_id is not None
+        self._wanted = wanted
+        self._joined = wanted.stream_id is not None
         self._holdings = Holdings() if follows or self._joined else None
-        self._stream_id = stream_id
         self._on_event = on_event
         self._tale: Tale | None = None
-        self._link: Connection | None = None
+        self._link: Link | None = None
+        self._receipts = Receipts(wanted.last_event_id)
+        self._taken = wanted.last_event_id
+        self._asked_at = self._quiet_since = -inf
         self._ready: deque[StreamItem] = deque()
         self._cursor: str | None = None
         self._closed = False
@@ -100,7 +104,7 @@ class AsyncItemStream:
     @property
     def stream_id(self) -> str | None:
         """The stream's id, once it is open."""
-        return self._stream_id
+        return self._wanted.stream_id
 
     @property
     def closed(self) -> bool:
@@ -114,6 +118,14 @@ class AsyncItemStream:
         It moves with the last item of each batch, so a few items may come again.
         """
         return self._cursor
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The last event that was processed: every item of it was given out and asked past.
+
+        Who joins the stream with it, in this process or another, misses nothing after it.
+        """
+        return self._taken
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -137,7 +149,7 @@ class AsyncItemStream:
         return item
 
     async def open(self) -> None:
-        """Connect, subscribe, then start the stream: so nothing of it can be missed.
+        """Connect, and start the stream: in the order in which nothing of it can be missed.
 
         Raises:
             SCPError: no connection, or the stream cannot be started.
@@ -145,16 +157,23 @@ class AsyncItemStream:
         if self._tale is not None or self._closed:
             return
         try:
-            if self._stream_id is not None and self._stream_type is None:
-                status = await self._calls.status(self._stream_id)
-                self._stream_type = status["configuration"]["stream_type"]
-            self._link = await self._first_connection()
-            if self._stream_id is None:
-                self._stream_id = await self._calls.start()
-            self._tale = Tale(self._stream_id, holdings=self._holdings)
+            await self._complete_wanted()
+            if self._calls.subscribes_first:
+                self._link = await self._first_connection()
+            stream_id = self._wanted.stream_id or await self._calls.start()
+            self._wanted = replace(self._wanted, stream_id=stream_id)
+            self._tale = Tale(stream_id, place=self._taken, holdings=self._holdings)
+            if self._link is None:
+                self._link = await self._first_connection()
         except BaseException:
             await self.aclose()
             raise
+
+    async def _complete_wanted(self) -> None:
+        if self._wanted.stream_id is not None and not self._wanted.stream_type:
+            status = await self._calls.status(self._wanted.stream_id)
+            stream_type = status["configuration"]["stream_type"]
+            self._wanted = replace(self._wanted, stream_type=stream_type)
 
     def pop(self) -> StreamItem | None:
         """The next item that is here already; None when there is none."""
@@ -171,6 +190,7 @@ class AsyncItemStream:
             SCPError: the stream failed, was stopped early, or cannot be reached any more.
         """
         await self.open()
+        self._asked_at = self._quiet_since = anyio.current_time()
         try:
             while self._tale is not None and not (self._ready or self._tale.ended or self._closed):
                 await self._hear(self._tale)
@@ -180,9 +200,10 @@ class AsyncItemStream:
         if self._ready:
             return True
         if self._tale is not None:
+            self._take_in(self._tale)
             self._cursor = self._tale.cursor or self._cursor
-            if self._tale.ended == EventType.STREAM_COMPLETED and self._link is not None:
-                await self._settle(self._link, self._tale.stream_id)
+            if self._tale.ended == EventType.STREAM_COMPLETED and not self._closed:
+                await self._settle(self._tale)
         await self.aclose()
         return False
 
@@ -192,7 +213,9 @@ class AsyncItemStream:
             return
         self._closed = True
         self._ready.clear()
-        await self._hang_up()
+        with anyio.CancelScope(shield=True):
+            await self._tell()
+            await self._hang_up()
         if self._tale is None or self._tale.ended or self._joined:
             return
         with anyio.move_on_after(STOP_WITHIN, shield=True):
@@ -204,15 +227,52 @@ class AsyncItemStream:
 
     async def _hear(self, tale: Tale) -> None:
         """Take the next event, or mend what keeps it from coming."""
+        self._take_in(tale)
         if self._link is None:
             self._link = await self._connection_again(tale)
-        with anyio.move_on_after(self._calls.patience.quiet) as silence:
-            event = await self._link.receive()
-            if event is None:
-                await self._hang_up()
-            else:
-                await self._take(tale, event)
-        if silence.cancelled_caught:
+            self._receipts = Receipts(tale.place)
+        link, now = self._link, anyio.current_time()
+        if self._receipts.due_at <= now:
+            await self._tell()
+        lost_at = max(link.heard_at, self._asked_at) + link.silence
+        quiet_at = self._quiet_since + self._calls.patience.quiet
+        until = min(lost_at, quiet_at, self._receipts.due_at)
+        answered = False
+        event: Event | None = None
+        with anyio.CancelScope(deadline=until):
+            event = await self._received(link, tale)
+            answered = True
+        if not answered:
+            await self._look_around(link, tale)
+        elif event is None:
+            await self._hang_up()
+        else:
+            await self._take(tale, event)
+
+    async def _received(self, link: Link, tale: Tale) -> Event | None:
+        try:
+            return await link.receive()
+        except NothingMore:
+            tale.ended = EventType.STREAM_COMPLETED
+            return None
+
+    def _take_in(self, tale: Tale) -> None:
+        """The application asks for more: all that it was given so far is processed."""
+        self._taken = tale.place
+        self._receipts.took(tale.place, anyio.current_time())
+
+    async def _tell(self) -> None:
+        """Acknowledge what was processed."""
+        if self._link is not None and (place := self._receipts.tell()) is not None:
+            await self._link.acknowledge(place)
+
+    async def _look_around(self, link: Link, tale: Tale) -> None:
+        """Nothing came until a deadline, of which there are three."""
+        now, patience = anyio.current_time(), self._calls.patience
+        if now >= max(link.heard_at, self._asked_at) + link.silence:
+            await self._hang_up()
+        elif now >= self._quiet_since + patience.quiet:
+            self._quiet_since = now
             await self._look_after(tale)
 
     async def _take(self, tale: Tale, event: Event) -> None:
@@ -230,6 +290,7 @@ class AsyncItemStream:
             await self._hang_up()
             return
         self._tries = self._holes = self._doubts = 0
+        self._quiet_since = anyio.current_time()
 
     async def _look_after(self, tale: Tale) -> None:
         """Nothing came for long: an end that could not be seen must not look like silence."""
@@ -253,26 +314,34 @@ class AsyncItemStream:
             details={"cursor": tale.cursor, "stream_id": tale.stream_id},
         )
 
-    async def _settle(self, link: Connection, stream_id: str) -> None:
+    async def _settle(self, tale: Tale) -> None:
         """Stay until the server knows that its last event arrived, and has completed the stream.
 
         Left at once, the stream would stay active, and the next one of its type be refused.
         """
-        await link.prove()
-        for delay in SETTLING:
-            await anyio.sleep(delay)
-            try:
-                if (await self._calls.status(stream_id))["status"] != "active":
+        try:
+            proven = self._link is None or tale.place is None or await self._link.finish(tale.place)
+            if not proven:
+                await self._hang_up()
+                # Naming the event when connecting proves it as well.
+                self._link = await self._calls.connect(self._where(tale))
+            for delay in SETTLING:
+                await anyio.sleep(delay)
+                if (await self._calls.status(tale.stream_id))["status"] != "active":
                     return
-            except SCPError:
-                return
+        except SCPError:
+            # The server will find out by itself.
+            return
 
-    async def _first_connection(self) -> Connection:
+    def _where(self, tale: Tale) -> Wanted:
+        return replace(self._wanted, last_event_id=tale.place)
+
+    async def _first_connection(self) -> Link:
         tries = 0
         while True:
             tries += 1
             try:
-                return await self._calls.connect(self._who, self._stream_type or "")
+                return await self._calls.connect(self._wanted)
             except PASSING as failure:
                 delay = delay_before_repeat(
                     failure,
@@ -285,7 +354,7 @@ class AsyncItemStream:
                     raise
             await anyio.sleep(delay)
 
-    async def _connection_again(self, tale: Tale) -> Connection:
+    async def _connection_again(self, tale: Tale) -> Link:
         patience = self._calls.patience
         give_up_at = anyio.current_time() + patience.longest_outage
         failure: SCPError = ConnectionFailed("The connection was lost.")
@@ -299,8 +368,7 @@ class AsyncItemStream:
                 raise failure
             await anyio.sleep(delay)
             try:
-                who = replace(self._who, last_event_id=tale.place)
-                return await self._calls.connect(who, self._stream_type or "")
+                return await self._calls.connect(self._where(tale))
             except PASSING as caught:
                 failure = caught
 

@@ -1,17 +1,24 @@
 """A server on loopback that says what a test tells it to: REST answers, and plays of events.
 
-Enough of the wire to see what the SDK does about errors, drops, repeats and holes; the real
+Enough of the three wires to see what the SDK does about errors, drops, repeats and holes; the real
 server is tested elsewhere.
 """
 
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-import socketio
-from aiohttp import web
+import msgspec
+import uvicorn
+from anyio.abc import TaskGroup
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from scp_socketio import Client, ConnectRefused, Handshake, Reason, Server, Settings
+from scp_socketio.server.lane import lane
 
 SESSION = "session-for-tests-0123456789"
 STREAM = "stream-0123456789abcdef"
@@ -47,18 +54,21 @@ class Asked:
 
     method: str
     path: str
-    bearer: str | None
-    query: dict[str, str]
-    body: Json | None
+    bearer: str | None = None
+    query: dict[str, str] = field(default_factory=dict)
+    body: Json | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """What one connection gets once it has subscribed (the first: once the stream is started)."""
+    """What one connection gets once it has subscribed (the first: once the stream is started).
+
+    Over SSE and NDJSON a connection is a response.
+    """
 
     events: Sequence[Json] = ()
     then: str = "stay"
-    """stay, drop (the transport breaks), or leave (a DISCONNECT packet)."""
+    """stay, drop (the transport ends), or leave (Socket.IO: a DISCONNECT packet)."""
     refusal: Json | None = None
     """The error object that refuses the connection."""
     subscription: Json | None = None
@@ -68,21 +78,27 @@ class Play:
 class ScriptedServer:
     """See the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: TaskGroup) -> None:
         self.url = ""
         self.asked: list[Asked] = []
         self.auths: list[Json] = []
+        """Of each connection: `session_id`, and `last_event_id` where it was named."""
         self.subscriptions: list[Json] = []
-        self.goodbyes: list[str] = []
+        self.acks: list[str] = []
+        self.goodbyes: list[Reason] = []
         self.plays: list[Play] = []
+        self._tasks = tasks
         self._answers: dict[tuple[str, str], list[Answer]] = {}
-        self._plays: dict[str, Play] = {}
-        self._waiting: list[str] = []
-        self._ended = anyio.Event()
-        self._sio: Any = socketio.AsyncServer(async_mode="aiohttp", ping_interval=0.05)
-        self._sio.on("connect", self._on_connect)
-        self._sio.on("subscribe_data", self._on_subscribe)
-        self._sio.on("disconnect", self._on_disconnect)
+        self._opened = 0
+        self._waiting: list[Client] = []
+        self.final: str | None = None
+        """The last event of a stream: who names it is told over HTTP that there is no more."""
+        self._changed = anyio.Event()
+        self.socketio = Server(Settings(ping_interval=0.05, max_backlog=256 * 1024 * 1024))
+        self.socketio.on_connect()(self._on_connect)
+        self.socketio.on("subscribe_data")(self._on_subscribe)
+        self.socketio.on("stream_ack")(self._on_ack)
+        self.socketio.on_disconnect()(self._on_disconnect)
         self.answer("POST", "/api/stream/start", ok(started()))
         self.answer("POST", f"/api/stream/{STREAM}/stop", ok(stopped()))
 
@@ -93,90 +109,181 @@ class ScriptedServer:
     def asked_for(self, method: str, path: str) -> list[Asked]:
         return [asked for asked in self.asked if (asked.method, asked.path) == (method, path)]
 
-    def app(self) -> web.Application:
-        app = web.Application()
-        self._sio.attach(app)
-        app.router.add_route("*", "/{path:.*}", self._rest)
-        return app
+    async def all_gone(self) -> None:
+        """Wait until every connection that was made has ended."""
+        with anyio.fail_after(5):
+            while len(self.goodbyes) < self._opened:
+                await self._changed.wait()
 
-    async def _rest(self, request: web.Request) -> web.Response:
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        body = await request.json() if request.can_read_body else None
+    async def acknowledged(self, place: str) -> None:
+        """Wait until an event was acknowledged."""
+        with anyio.fail_after(5):
+            while place not in self.acks:
+                await self._changed.wait()
+
+    async def __call__(self, scope: Json, receive: Any, send: Any) -> None:  # noqa: ANN401
+        if scope["type"] == "websocket" or scope["path"].startswith("/socket.io"):
+            await self.socketio(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        if request.url.path == f"/api/stream/{STREAM}/events":
+            response = self._events(request)
+        else:
+            response = await self._rest(request)
+        await response(scope, receive, send)
+
+    # -- REST ----------------------------------------------------------------------------------
+
+    async def _rest(self, request: Request) -> Response:
         asked = Asked(
             method=request.method,
-            path=request.path,
-            bearer=bearer if scheme == "Bearer" else None,
-            query=dict(request.query),
-            body=body,
+            path=request.url.path,
+            bearer=_bearer(request),
+            query=dict(request.query_params),
+            body=msgspec.json.decode(said) if (said := await request.body()) else None,
         )
         self.asked.append(asked)
         answers = self._answers.get((asked.method, asked.path), [refused(404, "NOT_FOUND")])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if asked.path == "/api/stream/start" and answer.status == 200:
             waiting, self._waiting = self._waiting, []
-            for sid in waiting:
-                await self._perform(sid)
+            for client in waiting:
+                self._perform(client)
         if answer.body is None:
-            return web.Response(status=answer.status, text="<html>", headers=answer.headers)
-        return web.json_response(answer.body, status=answer.status, headers=answer.headers)
+            return PlainTextResponse("<html>", answer.status, answer.headers)
+        return JSONResponse(answer.body, answer.status, answer.headers)
 
-    async def _on_connect(self, sid: str, environ: Json, auth: Json | None) -> None:
-        play = self.plays.pop(0) if self.plays else Play()
-        self.auths.append(auth or {})
+    # -- SSE and NDJSON ------------------------------------------------------------------------
+
+    def _events(self, request: Request) -> Response:
+        place = request.headers.get("last-event-id")
+        if place is not None and place == self.final:
+            self.acks.append(place)
+            return Response(status_code=204)
+        play = self._next_play({"session_id": _bearer(request), "last_event_id": place})
         if play.refusal is not None:
-            raise socketio.exceptions.ConnectionRefusedError("refused", play.refusal)
-        self._plays[sid] = play
-        await self._sio.save_session(sid, {"transport": environ["aiohttp.request"].transport})
+            error = {"success": False, "error": play.refusal}
+            return JSONResponse(error, 503 if play.refusal["code"] == "SHUTTING_DOWN" else 404)
+        self._opened += 1
+        sse = request.query_params["format"] == "sse"
+        kind = "text/event-stream" if sse else "application/x-ndjson"
+        return StreamingResponse(self._body(play, sse=sse), media_type=kind)
 
-    async def _on_subscribe(self, sid: str, wanted: Json) -> Json:
+    async def _body(self, play: Play, *, sse: bool) -> AsyncIterator[bytes]:
+        try:
+            yield b": beat\n\n" if sse else b"\n"
+            for event in play.events:
+                self._note_end(event)
+                said = msgspec.json.encode(event)
+                yield b"id: %b\ndata: %b\n\n" % (_id(event), said) if sse else said + b"\n"
+            if play.then == "stay" and not _over(play.events):
+                await anyio.sleep_forever()
+        finally:
+            self._left(Reason.TRANSPORT_CLOSE)
+
+    # -- Socket.IO -----------------------------------------------------------------------------
+
+    async def _on_connect(self, client: Client, auth: object, handshake: Handshake) -> None:
+        play = self._next_play(auth if isinstance(auth, dict) else {})
+        if play.refusal is not None:
+            raise ConnectRefused("refused", play.refusal)
+        self._opened += 1
+        client.data = play
+
+    async def _on_subscribe(self, client: Client, wanted: Json) -> Json:
         self.subscriptions.append(wanted)
-        play = self._plays[sid]
+        play = _play_of(client)
         if play.subscription is not None:
             return play.subscription
         if self.asked_for("POST", "/api/stream/start"):
             # After the acknowledgement, as the real server does.
-            self._sio.start_background_task(self._perform, sid)
+            self._tasks.start_soon(self._perform_soon, client)
         else:
-            self._waiting.append(sid)
+            self._waiting.append(client)
         return {"success": True, "data": {"data_types": wanted["data_types"]}}
 
-    async def _perform(self, sid: str) -> None:
-        play = self._plays[sid]
+    async def _on_ack(self, client: Client, said: Json) -> None:
+        self.acks.append(said["event_id"])
+        self._stir()
+
+    def _on_disconnect(self, client: Client, reason: Reason) -> None:
+        self._left(reason)
+
+    async def _perform_soon(self, client: Client) -> None:
+        self._perform(client)
+
+    def _perform(self, client: Client) -> None:
+        play = _play_of(client)
         for event in play.events:
-            await self._sio.emit("stream_event", event, to=sid)
+            client.emit("stream_event", event)
         if play.then == "leave":
-            await self._sio.disconnect(sid)
+            client.disconnect()
         if play.then == "drop":
-            socket = self._sio.eio._get_socket(self._sio.manager.eio_sid_from_sid(sid, "/"))
-            await socket.queue.join()
-            transport = (await self._sio.get_session(sid))["transport"]
-            transport.close()
+            client.close()
 
-    async def _on_disconnect(self, sid: str, reason: str) -> None:
+    # -- what happened -------------------------------------------------------------------------
+
+    def _next_play(self, auth: Json) -> Play:
+        self.auths.append({name: said for name, said in auth.items() if said is not None})
+        return self.plays.pop(0) if self.plays else Play()
+
+    def _note_end(self, event: Json) -> None:
+        if event["event_type"] == "stream_completed":
+            self.final = event["event_id"]
+
+    def _left(self, reason: Reason) -> None:
         self.goodbyes.append(reason)
-        self._ended.set()
-        self._ended = anyio.Event()
+        self._stir()
 
-    async def all_gone(self) -> None:
-        """Wait until every connection that was made has ended."""
-        with anyio.fail_after(5):
-            while len(self.goodbyes) < len(self._plays):
-                await self._ended.wait()
+    def _stir(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+def _play_of(client: Client) -> Play:
+    assert isinstance(client.data, Play)
+    return client.data
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return bearer if scheme == "Bearer" else None
+
+
+def _id(event: Json) -> bytes:
+    return str(event.get("event_id", "")).encode()
+
+
+def _over(events: Sequence[Json]) -> bool:
+    """Whether nothing can follow: then the real server ends the response."""
+    return bool(events) and events[-1]["event_type"] in {"stream_completed", "stream_stopped"}
 
 
 @asynccontextmanager
 async def scripted_server() -> AsyncIterator[ScriptedServer]:
-    server = ScriptedServer()
-    runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
-        await server._sio.shutdown()
+    # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer takes 40 ms.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        async with anyio.create_task_group() as tasks:
+            server = ScriptedServer(tasks)
+            server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            http = uvicorn.Server(
+                uvicorn.Config(
+                    server,
+                    ws=lane(server.socketio),
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    timeout_graceful_shutdown=1,
+                )
+            )
+            tasks.start_soon(http.serve, [listener])
+            try:
+                async with server.socketio.running():
+                    yield server
+            finally:
+                http.should_exit = True
 
 
 def started(stream_id: str = STREAM) -> Json:

@@ -17,11 +17,11 @@ SERVER_ONLY = ("starlette", "sqlalchemy", "uvicorn", "cryptography", "jinja2", "
 PUBLIC = """
 AsyncItemStream AsyncSCPClient ConnectionFailed CursorInvalid Event Forbidden InsufficientScope
 InvalidRequest ItemStream NotFound OpenedSession Patience ProtocolError ProviderError
-ProviderRateLimited ProviderState ProviderUnavailable RateLimited RequestError SCPClient SCPError
-ServerFault ServerUnavailable SessionEnded SessionError SessionNotFound SessionPending
-SessionRequired SessionState StreamAlreadyActive StreamConfigError StreamError StreamInterrupted
-StreamItem StreamList StreamNotFound StreamOptions StreamRateLimited StreamStatus StreamStopped
-StreamSummary TokenExpired
+ProviderRateLimited ProviderState ProviderUnavailable RateLimited ReadingOptions RequestError
+SCPClient SCPError ServerFault ServerUnavailable SessionEnded SessionError SessionNotFound
+SessionPending SessionRequired SessionState StreamAlreadyActive StreamConfigError StreamError
+StreamInterrupted StreamItem StreamList StreamNotFound StreamOptions StreamRateLimited StreamStatus
+StreamStopped StreamSummary TokenExpired WireName
 """
 
 
