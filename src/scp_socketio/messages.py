@@ -1,8 +1,9 @@
 """What is sent, encoded once and shared by everybody who gets it."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
+
+import msgspec
 
 from scp_socketio.websocket.frames import BINARY, TEXT, frame_head
 
@@ -14,6 +15,7 @@ RESERVED_EVENTS: Final = frozenset(
 
 # Engine.IO's packet type MESSAGE, which stands before a Socket.IO packet in text; binary has none.
 _MESSAGE: Final = b"4"
+_EVENT: Final = b"42["
 
 
 class Message:
@@ -42,13 +44,15 @@ class Message:
         """
         if name in RESERVED_EVENTS:
             raise ValueError(f"{name!r} is an event of the client library: choose another name.")
-        if not namespace.startswith("/") or "," in namespace:
-            raise ValueError(f"A namespace starts with / and holds no comma: {namespace!r}")
-        place = b"" if namespace == "/" else namespace.encode() + b","
-        start = _MESSAGE + b"2" + place + b"["
-        body = b",".join((json.dumps(name, ensure_ascii=False).encode(), *args))
-        head = frame_head(TEXT, len(start) + len(body) + 1)
-        return cls._holding(b"".join((head, start, body, b"]")))
+        start = _EVENT if namespace == "/" else _event_in(namespace)
+        opening = start + msgspec.json.encode(name)
+        parts, size = [b"", opening], len(opening) + 1
+        for argument in args:
+            parts += (b",", argument)
+            size += len(argument) + 1
+        parts.append(b"]")
+        parts[0] = frame_head(TEXT, size)
+        return cls._holding(b"".join(parts))
 
     @classmethod
     def joined(cls, messages: Iterable["Message"]) -> Self:
@@ -70,6 +74,12 @@ class Message:
     def __repr__(self) -> str:
         """Its size alone: content does not belong in logs."""
         return f"<Message of {self.size} bytes>"
+
+
+def _event_in(namespace: str) -> bytes:
+    if not namespace.startswith("/") or "," in namespace:
+        raise ValueError(f"A namespace starts with / and holds no comma: {namespace!r}")
+    return b"42" + namespace.encode() + b",["
 
 
 def _framed(packet: str | bytes) -> tuple[bytes, ...]:

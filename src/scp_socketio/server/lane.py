@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from scp_socketio.engine.handshake import Refusal, Request
 from scp_socketio.server.flusher import Flusher
-from scp_socketio.server.framing import FramedTransport, Phase, Session
+from scp_socketio.server.framing import ENDED, FramedTransport, Session
 from scp_socketio.server.transport import Transport
 from scp_socketio.settings import Settings
 from scp_socketio.websocket import frames, opening
@@ -204,13 +204,13 @@ class Lane(FramedTransport):
         self._start(answer, opening.switching(accepted, entrance.headers()))
 
     def _refuse(self, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-        self._end(Phase.ENDED)
+        self._end(ENDED)
         self._socket.write(opening.refusal(status, body, (*headers, *self._entrance.headers())))
         self._socket.close()
 
     def _hand_over(self, data: bytes, other: asyncio.Protocol) -> None:
         """Let another class have the connection; uvicorn puts us in place after this call."""
-        self._end(Phase.ENDED)
+        self._end(ENDED)
         asyncio.get_running_loop().call_soon(self._socket.set_protocol, other)
         other.connection_made(self._socket)
         other.data_received(data)

@@ -30,6 +30,8 @@ MAX_BARREN_FRAMES: Final = 256
 _FIN: Final = 0x80
 _MASKED: Final = 0x80
 _MAX_CONTROL: Final = 125
+_SHORT_HEAD: Final = struct.Struct("!BBH")
+_LONG_HEAD: Final = struct.Struct("!BBQ")
 _VALID_FIRST_BYTES: Final = frozenset(
     {0x00, TEXT, BINARY} | {_FIN | opcode for opcode in (0x0, TEXT, BINARY, CLOSE, PING, PONG)}
 )
@@ -75,8 +77,8 @@ def frame_head(opcode: int, size: int) -> bytes:
     if size <= _MAX_CONTROL:
         return bytes((_FIN | opcode, size))
     if size < 1 << 16:
-        return struct.pack("!BBH", _FIN | opcode, 126, size)
-    return struct.pack("!BBQ", _FIN | opcode, 127, size)
+        return _SHORT_HEAD.pack(_FIN | opcode, 126, size)
+    return _LONG_HEAD.pack(_FIN | opcode, 127, size)
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
