@@ -319,6 +319,7 @@ class AsyncItemStream:
 
         Left at once, the stream would stay active, and the next one of its type be refused.
         """
+        self._receipts.tell()  # `finish` says it.
         try:
             proven = self._link is None or tale.place is None or await self._link.finish(tale.place)
             if not proven:
