@@ -100,6 +100,8 @@ class Client:
     @property
     def backlog(self) -> int:
         """Bytes written that the kernel has not taken yet, of the whole connection."""
+        if self._state is _State.GONE:
+            return 0
         held = 0 if self._held is None else sum(message.size for message in self._held)
         return held + self._link.backlog
 

@@ -4,8 +4,9 @@ https://github.com/socketio/engine.io-protocol#http-long-polling. GET fetches wh
 brings packets; one of each at a time.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Final, Literal
 
 import anyio
 
@@ -17,6 +18,9 @@ from scp_socketio.server.asgi import Receive
 from scp_socketio.server.client import Reason
 from scp_socketio.server.connection import Connection
 from scp_socketio.server.transport import Transport
+
+# Packets in one answer: python-engineio's client refuses a payload of more.
+POLL_PACKETS: Final = 16
 
 Answer = Callable[[bytes], Awaitable[None]]
 
@@ -44,7 +48,7 @@ class PollingTransport(Transport):
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
-        self._waiting: list[Message | str] = []
+        self._waiting: deque[Message | str] = deque()
         self._waiting_size = 0
         self._sending = 0
         self._wake: anyio.Event | None = None
@@ -111,7 +115,7 @@ class PollingTransport(Transport):
 
     def surrender(self) -> list[Message | str]:
         """Give up what waits; polls get nothing but NOOP from now on."""
-        waiting = self._waiting
+        waiting = list(self._waiting)
         self._drop()
         self._surrendered = True
         self._awake()
@@ -182,9 +186,9 @@ class PollingTransport(Transport):
         return self._connection
 
     async def _answer(self, answer: Answer) -> None:
-        size = self._waiting_size
+        before = self._waiting_size
         body = self._take() if self._waiting else NOOP.encode()
-        self._sending = size
+        self._sending = before - self._waiting_size
         try:
             await answer(body)
         finally:
@@ -227,17 +231,25 @@ class PollingTransport(Transport):
         self._awake()
 
     def _take(self) -> bytes:
+        """The body of an answer: what waits, as far as a client takes it at once."""
         frames: list[str | bytes] = []
-        for item in self._waiting:
+        while self._waiting and len(frames) < POLL_PACKETS:
+            item = self._waiting.popleft()
             if isinstance(item, str):
+                self._waiting_size -= len(item)
                 frames.append(item)
-            else:
-                frames += [p if isinstance(p, bytes) else MESSAGE + p for p in item.packets]
-        self._drop()
+                continue
+            self._waiting_size -= item.size
+            packets, room = item.packets, POLL_PACKETS - len(frames)
+            frames += [p if isinstance(p, bytes) else MESSAGE + p for p in packets[:room]]
+            if len(packets) > room:
+                rest = Message(packets[room:])
+                self._waiting.appendleft(rest)
+                self._waiting_size += rest.size
         return join_payload(frames)
 
     def _drop(self) -> None:
-        self._waiting = []
+        self._waiting.clear()
         self._waiting_size = 0
 
     def _awake(self) -> None:

@@ -85,6 +85,8 @@ class AsgiWebSocket(Transport):
     def abort(self) -> None:
         """See `Transport`: the server drops what it has accepted when it likes."""
         self._closing = True
+        self._waiting.clear()
+        self._backlog = 0
         self._scope.cancel()
 
     async def run(self, connection: Connection | Probe, receive: Receive, send: Send) -> None:
