@@ -145,10 +145,13 @@ class FramedTransport(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The socket is full: what is written waits here."""
         self._blocked = True
+        self._room = _NO_ROOM
 
     def resume_writing(self) -> None:
         """The socket has room again: go on with what waits."""
         self._blocked = False
+        if self._phase == OPEN:
+            self._room = self._settings.high_water
         self._hand_on()
         self._tell_writable()
 
