@@ -200,15 +200,15 @@ def test_who_stands_at_the_same_place_shares_the_run_the_cuts_and_the_rows() -> 
 
 def test_who_joined_in_mid_stream_shares_runs_once_it_has_proven_what_lay_before_it() -> None:
     room = Room()
-    first = room.courier()
+    first = room.courier(types=frozenset({MAIL}))
     room.items(10)
     first.written(flushed(first))
-    room.items(1, DIARY)
     first.reader.proven(ref(10))
-    second = room.courier()
+    second = room.courier(types=frozenset({MAIL}))
     assert second.reader.floors, "of mail it needs nothing, of the diary all"
+    room.items(1)
     for courier in (first, second):
-        courier.written(flushed(courier))
+        assert item_names(sent(courier)) == ["g11"]
         courier.reader.proven(ref(11))
     room.items(5)
     assert flushed(first).run is flushed(second).run
@@ -243,6 +243,8 @@ def test_pacing_delays_and_never_drops() -> None:
                 assert until is not None
                 assert until > now
                 now = until
+            case End():
+                pytest.fail("nobody closed it")
     assert names == [f"g{k}" for k in range(1, 251)]
     assert all(later - first >= 60 for first, later in zip(times, times[100:], strict=False))
     assert now == 1120.0
