@@ -134,6 +134,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.streams: dict[str, Stream] = {}
         self.rows: dict[str, list[LedgerRow]] = {}
+        self.noted: dict[str, list[LedgerRow]] = {}
         self.broken = False
         self.tidied = 0
         self.pause: Callable[[], Any] | None = None
@@ -174,6 +175,10 @@ class MemoryLedger:
             self.streams[stream_id] = replace(stream, last_activity=now)
             await self.count(stream_id, row.items)
 
+    async def note(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
+        await self._ready()
+        self.noted.setdefault(stream_id, []).append(row)
+
     async def count(self, stream_id: str, items: int) -> None:
         await self._ready()
         stream = self.streams[stream_id]
@@ -201,8 +206,9 @@ class MemoryLedger:
 
     async def place_at(self, stream_id: str, epoch: str, n: int) -> LedgerRow | None:
         await self._ready()
-        known = [r for r in self.rows.get(stream_id, []) if r.epoch == epoch and r.n <= n]
-        return known[-1] if known else None
+        both = [*self.noted.get(stream_id, []), *self.rows.get(stream_id, [])]
+        known = [r for r in both if r.epoch == epoch and r.n <= n]
+        return max(known, key=lambda row: row.n) if known else None
 
     async def tidy(self, *, now: float) -> None:
         await self._ready()

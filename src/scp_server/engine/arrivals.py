@@ -21,6 +21,8 @@ class Arrival:
     """None takes over the seat's subscription, or everything."""
     floors: Mapping[str, int] | None = None
     """Of a seat: up to where streams were proven when it was first taken."""
+    takes_seat: bool = True
+    """False: it says itself where it stood, and leaves the seats to others."""
 
 
 def seated(arrival: Arrival, seat: Seat | None, epoch: str) -> Arrival:

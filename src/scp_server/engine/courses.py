@@ -194,6 +194,7 @@ class Courses:
         machinery, config = self._machinery, stream.config
         saver = Saver(machinery.streams, machinery.clock, stream.stream_id, base)
         share = live.window.open(stream, saver.offer, base.items)
+        share.on_noted = saver.note
         consented = Signal()
         around = Surroundings(
             window=live.window,
@@ -337,6 +338,10 @@ class Courses:
     async def _record(self, running: Running, ending: Ending) -> None:
         machinery, stream = self._machinery, running.stream
         now = machinery.clock.now()
+        if ending.event_type is not None:
+            # Who names the last event has all there is, and is known by it after a restart, too.
+            last = replace(running.saver.newest, n=running.share.last_n)
+            await machinery.streams.save(stream.stream_id, last, now=now)
         await machinery.streams.end(
             stream.stream_id, ending.state, ending.reason, ending.error, now=now
         )

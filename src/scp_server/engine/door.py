@@ -8,6 +8,7 @@ from scp_server.engine.cursors import Cursors
 from scp_server.engine.joining import Joining, Start
 from scp_server.engine.live import LiveSession, LiveSessions
 from scp_server.engine.readers import Reader, Subscription
+from scp_server.engine.seats import Seat
 from scp_server.ports.clock import Clock
 from scp_server.ports.streams import StreamStore
 from scp_wire.events import EventType
@@ -50,7 +51,7 @@ class Door:
         async with live.lock:
             if self._shut:
                 raise ShuttingDown("The server is going down. Connect again in a few seconds.")
-            seat = live.seats.take(arrival.agent_id, now=self._clock.monotonic())
+            seat = self._seat_for(live, arrival)
             try:
                 reader = await self._let_in(live, session, seated(arrival, seat, live.window.epoch))
             except BaseException:
@@ -59,6 +60,11 @@ class Door:
                 raise
         reader.seated = seat is not None
         return reader
+
+    def _seat_for(self, live: LiveSession, arrival: Arrival) -> Seat | None:
+        if not arrival.takes_seat:
+            return None
+        return live.seats.take(arrival.agent_id, now=self._clock.monotonic())
 
     async def _let_in(self, live: LiveSession, session: Session, arrival: Arrival) -> Reader:
         wanted = arrival.wanted or Subscription()
@@ -76,7 +82,8 @@ class Door:
         for gap in start.gaps:
             notice = live.notice(EventType.STREAM_GAP, gap, self._clock.now())
             for each in readers:
-                each.notify(notice)
+                if each.subscription.stream_id in {None, gap.stream_id}:
+                    each.notify(notice)
 
     async def resubscribe(self, session: Session, reader: Reader, wanted: Subscription) -> None:
         """Replace a consumer's subscription, also backwards to what nobody has had yet.
@@ -100,9 +107,10 @@ class Door:
             self._sessions.forget(live)
 
     def connections(self, session_pk: int | None) -> int:
-        """How many consumers are attached: a session's, or all."""
+        """How many Socket.IO consumers are attached: a session's, or all."""
         return sum(
-            len(live.window.readers)
+            # Who reads one stream only does so in an HTTP response.
+            sum(reader.subscription.stream_id is None for reader in live.window.readers)
             for live in self._sessions
             if session_pk is None or live.session_pk == session_pk
         )

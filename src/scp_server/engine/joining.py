@@ -76,7 +76,7 @@ class Joining:
     async def _from_ledger(self, place: EventRef) -> Start:
         rows, gaps = await self._rows_at(place, skip=frozenset())
         in_these_runs = all(
-            _is_in(self.live.running[stream_id], row) for stream_id, row in rows.items()
+            self._is_in(self.live.running[stream_id], row) for stream_id, row in rows.items()
         )
         if in_these_runs and self.live.window.reaches(self.wanted, 0):
             return Start(after=0, gaps=gaps)
@@ -111,7 +111,8 @@ class Joining:
             if not wants or stream_id in skip:
                 continue
             n = max(place.n, (self.arrival.floors or {}).get(stream_id, 0))
-            row = await self.streams.place_at(stream_id, place.epoch, n)
+            row = self._unproven(running, place.epoch, n)
+            row = row or await self.streams.place_at(stream_id, place.epoch, n)
             if row is None and not running.fresh:
                 row = ALL_AGAIN
                 complete = running.stream.config.max_results is None
@@ -120,6 +121,24 @@ class Joining:
             rows[stream_id] = row or running.beginning
         gaps += self._over(place, winding=bool(rows))
         return {k: row for k, row in rows.items() if k in self.live.running}, tuple(gaps)
+
+    def _is_in(self, running: Running, row: LedgerRow) -> bool:
+        """Whether a stream's run began at that row, so that it gives all that follows.
+
+        Where it began before, it does so as well; but when nobody is here yet whom it would take
+        further than they are, it goes on from the row instead of repeating what lies between.
+        """
+        began = running.beginning
+        if row.epoch != began.epoch:
+            return False
+        return row.n == began.n or (row.n > began.n and bool(self.live.window.readers))
+
+    def _unproven(self, running: Running, epoch: str, n: int) -> LedgerRow | None:
+        """A place that was written, and is proven by being named now."""
+        if epoch != self.live.window.epoch:
+            return None
+        mark = running.share.mark_at(n)
+        return mark and LedgerRow(epoch=epoch, n=mark.n, place=mark.place, items=mark.items)
 
     def _over(self, place: EventRef, *, winding: bool) -> list[GapData]:
         """Gaps of streams that have ended: what is not in the window will not be read again."""
@@ -135,11 +154,6 @@ class Joining:
                 and not (winding and share.last_n > place.n)
             )
         ]
-
-
-def _is_in(running: Running, row: LedgerRow) -> bool:
-    """Whether a stream's run began at that row or before, so that it gives all that follows."""
-    return row.epoch == running.beginning.epoch and row.n >= running.beginning.n
 
 
 def _gap(stream_id: str, place: EventRef, *, reread: bool, complete: bool) -> GapData:

@@ -47,6 +47,7 @@ class Saver:
         self._clock = clock
         self._stream_id = stream_id
         self._unsaved = False
+        self._noted: LedgerRow | None = None
         self._held = False
         self._signal = Signal()
         self._writing = anyio.Lock()
@@ -57,16 +58,23 @@ class Saver:
 
     def offer(self, mark: Mark) -> None:
         """A place has been proven; only the newest one matters."""
-        self.newest = LedgerRow(
-            epoch=self.newest.epoch, n=mark.n, place=mark.place, items=mark.items
-        )
+        self.newest = self._row(mark)
         self._unsaved = True
         self._signal.fire()
+
+    def note(self, mark: Mark) -> None:
+        """A place has been written to all, and may be named as proven later, even by who comes
+        after a restart."""
+        self._noted = self._row(mark)
+        self._signal.fire()
+
+    def _row(self, mark: Mark) -> LedgerRow:
+        return LedgerRow(epoch=self.newest.epoch, n=mark.n, place=mark.place, items=mark.items)
 
     async def run(self) -> None:
         """Save what is offered, for ever."""
         while True:
-            if self._unsaved and not self._held:
+            if (self._unsaved or self._noted) and not self._held:
                 await self._save_patiently()
             else:
                 await self._signal.wait()
@@ -76,13 +84,23 @@ class Saver:
 
         Raises: StorageUnavailable.
         """
-        if not self._unsaved or self._held:
+        if self._held:
             return
-        async with self._writing:
-            row = self.newest
-            await self._streams.save(self._stream_id, row, now=self._clock.now())
-            self.saved = EventRef(row.epoch, row.n)
-            self._unsaved = self.newest is not row
+        if self._unsaved:
+            async with self._writing:
+                row = self.newest
+                await self._streams.save(self._stream_id, row, now=self._clock.now())
+                self.saved = EventRef(row.epoch, row.n)
+                self._unsaved = self.newest is not row
+        if self._noted is not None:
+            async with self._writing:
+                await self._save_noted(self._noted)
+
+    async def _save_noted(self, row: LedgerRow) -> None:
+        if row.n > self.saved.n:
+            await self._streams.note(self._stream_id, row, now=self._clock.now())
+        if self._noted is row:
+            self._noted = None
 
     async def hold(self) -> None:
         """Write nothing more; returns when nothing is being written."""

@@ -287,7 +287,7 @@ class Runner:
                 if isinstance(command, GiveUp):
                     return command.error
                 await self._carry_out(command, parcel)
-            if parcel.place != self.place:
+            if parcel.place != self.place or COMPLETED in parcel.commands:
                 self.place = parcel.place
                 self.around.window.mark(self.around.share, parcel.place, self.items)
         return None

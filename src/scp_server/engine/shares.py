@@ -19,6 +19,10 @@ CURSOR_ROOM: Final = 544
 """A cursor has 512 at most (contract section 1)."""
 
 
+MOST_MARKS: Final = 1000
+"""Marks that wait in memory for their proof. With more, the older half is thinned."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareLimits:
     """How much of a stream waits in memory: `events` and `size` (bytes) at most."""
@@ -44,6 +48,8 @@ class Share:
     stream_type: StreamType
     batch_size: int
     on_proven: Callable[[Mark], None]
+    on_noted: Callable[[Mark], None] | None = None
+    """Told of places that every reader was written, and not all can prove while they are here."""
     waiting: deque[Entry] = field(default_factory=deque)
     size: int = 0
     last_n: int = 0
@@ -58,6 +64,8 @@ class Share:
     """The newest of its items that was written to anyone in this epoch."""
     free_n: int = 0
     """Every reader that wants this stream can do without everything up to here."""
+    noted_n: int = 0
+    """The newest place that was told as noted."""
     marks: deque[Mark] = field(default_factory=deque)
     items_written: int = 0
     """Items of the stream that at least one consumer was written, over all epochs."""
@@ -67,6 +75,35 @@ class Share:
     def keeps_after(self, n: int) -> bool:
         """Whether every event of it after `n` is still in memory."""
         return self.evicted_n <= max(n, self.first_n)
+
+    def mark_at(self, n: int) -> Mark | None:
+        """The newest unproven mark at or before event `n`."""
+        return next((mark for mark in reversed(self.marks) if mark.n <= n), None)
+
+    def prove(self, n: int) -> None:
+        """Every reader that wants this stream has everything up to event `n`."""
+        self.proven_n = max(self.proven_n, min(n, self.last_n))
+        reached: Mark | None = None
+        while self.marks and self.marks[0].n <= self.proven_n:
+            reached = self.marks.popleft()
+        if reached is not None:
+            self.on_proven(reached)
+
+    def note(self, n: int) -> None:
+        """Every reader has been written everything up to event `n`, and may say so much later."""
+        mark = self.mark_at(n)
+        if mark is not None and mark.n > self.noted_n and self.on_noted is not None:
+            self.noted_n = mark.n
+            self.on_noted(mark)
+
+    def keep_mark(self, mark: Mark) -> None:
+        """Keep a mark until it is proven; of very many, the older the fewer."""
+        if self.marks and self.marks[-1].n == mark.n:
+            self.marks.pop()
+        self.marks.append(mark)
+        if len(self.marks) > MOST_MARKS:
+            marks, half = list(self.marks), MOST_MARKS // 2
+            self.marks = deque([*marks[1:half:2], *marks[half:]])
 
     @property
     def all_proven(self) -> bool:

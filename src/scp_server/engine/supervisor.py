@@ -28,6 +28,7 @@ from scp_server.domain.streams import (
 )
 from scp_server.engine.admission import check
 from scp_server.engine.arrivals import Arrival
+from scp_server.engine.audience import Audience
 from scp_server.engine.budget import Budget
 from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors, refused
@@ -78,6 +79,7 @@ class Supervisor:
         self._door = Door(
             self._live, self._courses, machinery.streams, self._cursors, machinery.clock
         )
+        self.audience = Audience(self._live, self._door, machinery.streams, self._cursors)
         self._draining = False
 
     @asynccontextmanager

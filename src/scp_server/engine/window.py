@@ -15,7 +15,7 @@ from typing import Final
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place, Stream
 from scp_server.engine.budget import Budget
-from scp_server.engine.readers import Entry, Reader, Run, Subscription
+from scp_server.engine.readers import Entry, Proves, Reader, Run, Subscription
 from scp_server.engine.shares import Draft, Mark, Share, ShareLimits
 from scp_server.engine.signal import Signal
 from scp_wire.encode import Encoded, Envelope, encode
@@ -23,6 +23,8 @@ from scp_wire.stream_types import Provider
 
 NO_BUDGET: Final = 2**62
 """Bytes that no process holds."""
+STREAM_OVER: Final = "stream_over"
+"""Why a reader of one stream is closed when nothing of it will come any more."""
 
 
 class Window:
@@ -67,10 +69,13 @@ class Window:
         return share
 
     def close(self, share: Share) -> None:
-        """Forget a stream and whatever of it has not been taken."""
+        """Forget a stream and whatever of it has not been taken. Who reads only this one is done."""
         self.drop(share)
         if self._shares.get(share.stream_id) is share:
             del self._shares[share.stream_id]
+            for reader in self._readers:
+                if reader.subscription.stream_id == share.stream_id:
+                    reader.close(STREAM_OVER)
 
     def drop(self, share: Share) -> None:
         """Throw away what waits in a share; its marks stand for nothing any more."""
@@ -194,9 +199,7 @@ class Window:
             # that nobody reads does not move.
             share.on_proven(mark)
             return
-        if share.marks and share.marks[-1].n == mark.n:
-            share.marks.pop()
-        share.marks.append(mark)
+        share.keep_mark(mark)
 
     def wanted(self, share: Share) -> bool:
         """Whether any reader takes this stream."""
@@ -226,7 +229,8 @@ class Window:
         """
         reader = Reader(self, subscription)
         if after is None:
-            floors = {key: share.proven_n for key, share in self._shares.items()}
+            told = [share for share in self._shares.values() if subscription.hears(share)]
+            floors = {share.stream_id: share.proven_n for share in told}
             reader.start(min(floors.values(), default=self.head), floors)
         else:
             reader.start(after, floors or {})
@@ -370,15 +374,12 @@ class Window:
             share.changed.fire()
 
     def _settle(self, share: Share) -> None:
-        places = [r.proven_n for r in self._readers if r.wants(share)]
-        if not places:
+        readers = [reader for reader in self._readers if reader.wants(share)]
+        if not readers:
             return
-        share.proven_n = max(share.proven_n, min(*places, share.last_n))
-        reached: Mark | None = None
-        while share.marks and share.marks[0].n <= share.proven_n:
-            reached = share.marks.popleft()
-        if reached is not None:
-            share.on_proven(reached)
+        share.prove(min(reader.proven_n for reader in readers))
+        if share.marks and any(r.subscription.proves is Proves.NEXT_REQUEST for r in readers):
+            share.note(min(reader.reached(share) for reader in readers))
 
     # -- for the supervisor --------------------------------------------------------------------
 

@@ -38,6 +38,13 @@ class StreamStore(Protocol):
         """
         ...
 
+    async def note(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
+        """This place was written to consumers, who may name it later: `place_at` finds it.
+
+        It is not where a restart goes on, and its items do not count yet.
+        """
+        ...
+
     async def count(self, stream_id: str, items: int) -> None:
         """At least so many items were written to a consumer. The count never goes back."""
         ...
@@ -55,7 +62,7 @@ class StreamStore(Protocol):
         ...
 
     async def latest(self, stream_id: str) -> LedgerRow | None:
-        """The newest place of a stream; None before the first was saved."""
+        """The newest place of a stream that was saved, not noted; None before the first."""
         ...
 
     async def place_at(self, stream_id: str, epoch: str, n: int) -> LedgerRow | None:

@@ -34,11 +34,13 @@ def stale_ledgers(connection: Connection, *, now: float) -> Sequence[str]:
 
 def thin(connection: Connection, stream_id: str, *, now: float) -> None:
     """Forget a ledger's spent rows."""
-    columns = (ledger.c.seq, ledger.c.epoch, ledger.c.n, ledger.c.saved_at)
+    columns = (ledger.c.seq, ledger.c.epoch, ledger.c.n, ledger.c.saved_at, ledger.c.noted)
     rows = connection.execute(
         select(*columns).where(ledger.c.stream_id == stream_id).order_by(ledger.c.seq)
-    )
+    ).all()
+    # Where a restart goes on, however many places were noted since.
+    latest = max((row.seq for row in rows if not row.noted), default=None)
     marks = [Mark(seq=row.seq, epoch=row.epoch, n=row.n, saved_at=row.saved_at) for row in rows]
-    remaining = iter(sorted(spent(marks, now=now)))
+    remaining = iter(sorted(spent(marks, now=now) - {latest}))
     while some := list(islice(remaining, AT_ONCE)):
         connection.execute(delete(ledger).where(ledger.c.seq.in_(some)))

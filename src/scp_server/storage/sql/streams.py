@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, case, insert, select, update
+from sqlalchemy import Row, Select, bindparam, case, false, insert, select, update
 
 from scp_server.domain.errors import (
     SealBroken,
@@ -118,6 +118,18 @@ class SqlStreams:
 
         Raises: StreamNotFound.
         """
+        count = {"which": stream_id, "items": row.items, "now": now}
+        await self._insert(stream_id, row, now, Lines(_UPDATE_COUNT, [count]))
+
+    async def note(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
+        """This place was written to consumers, who may name it later: `place_at` finds it.
+
+        Raises: StreamNotFound.
+        """
+        await self._insert(stream_id, row, now)
+
+    async def _insert(self, stream_id: str, row: LedgerRow, now: float, *count: Lines) -> None:
+        """A place that comes with its count is proven; without, it is only noted."""
         session_pk = await self._owner(stream_id)
         key = await self._key(session_pk)
         if key is None:
@@ -129,10 +141,10 @@ class SqlStreams:
             "items": row.items,
             "place": sealed_place(stream_id, session_pk, row, key=key, envelopes=self._envelopes),
             "saved_at": now,
+            "noted": not count,
         }
-        count = {"which": stream_id, "items": row.items, "now": now}
         try:
-            await self._group.submit(Lines(_INSERT_PLACE, [values]), Lines(_UPDATE_COUNT, [count]))
+            await self._group.submit(Lines(_INSERT_PLACE, [values]), *count)
         except Conflict as exc:
             raise _not_found() from exc
         await self._thin_in_time(stream_id, now)
@@ -167,8 +179,9 @@ class SqlStreams:
         await self._transactions.write(lambda connection: connection.execute(ending))
 
     async def latest(self, stream_id: str) -> LedgerRow | None:
-        """The newest place of a stream; None before the first was saved."""
-        return await self._place(_places(stream_id).order_by(ledger.c.seq.desc()))
+        """The newest place of a stream that was saved, not noted; None before the first."""
+        saved = _places(stream_id).where(ledger.c.noted.is_(false()))
+        return await self._place(saved.order_by(ledger.c.seq.desc()))
 
     async def place_at(self, stream_id: str, epoch: str, n: int) -> LedgerRow | None:
         """The newest place at or before event `n` of `epoch`; None when none is old enough."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -110,6 +112,13 @@ ledger: Final = Table(
     Column("items", BigInteger, nullable=False),
     Column("place", Text, nullable=False, comment="sealed JSON"),
     Column("saved_at", Double, nullable=False),
+    Column(
+        "noted",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="written to consumers, not proven",
+    ),
     Index("ix_ledger_place", "stream_id", "epoch", "n"),
     Index("ix_ledger_seq", "stream_id", "seq"),
     sqlite_autoincrement=True,
