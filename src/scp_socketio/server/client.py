@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 import msgspec
@@ -50,6 +50,10 @@ class _State(Enum):
     ASKING = auto()
     IN = auto()
     GONE = auto()
+
+
+# Looking a member up costs more than all else that `Client.write` does.
+_IN: Final = _State.IN
 
 
 class _Call:
@@ -129,7 +133,7 @@ class Client:
         What is written while the connect handler runs follows the answer to CONNECT. A client whose
         backlog grows beyond ``Settings.max_backlog`` is dropped.
         """
-        if self._state is _State.IN:
+        if self._state is _IN:
             self._link.write(message)
         elif self._state is _State.ASKING:
             if self._held is None:

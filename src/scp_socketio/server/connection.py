@@ -138,15 +138,12 @@ class Connection:
 
     def write(self, message: Message) -> None:
         """Write; drop the connection if too much waits."""
-        if self.reason is not None:
-            return
-        transport = self._transport
-        transport.write(message)
-        backlog = transport.backlog
-        if backlog > self._home.settings.high_water:
-            self._swollen = True
-            if backlog > self._home.settings.max_backlog:
-                self.end(Reason.SLOW, drop=True)
+        if self.reason is None:
+            backlog = self._transport.write(message)
+            if backlog > self._home.settings.high_water:
+                self._swollen = True
+                if backlog > self._home.settings.max_backlog:
+                    self.end(Reason.SLOW, drop=True)
 
     async def drain(self) -> None:
         """Wait until the backlog is below the low-water mark, or the session has ended."""

@@ -92,15 +92,17 @@ class FramedTransport(asyncio.Protocol):
             return 0
         return self._waiting + self._socket.get_write_buffer_size()
 
-    def write(self, message: Message) -> None:
+    def write(self, message: Message) -> int:
         """Have the message leave with this turn. Costs one append, whoever else gets it."""
         pending = self._pending
         if not pending:
             self._flusher.add(self)
         pending.append(message.frames)
-        self._waiting += message.size
-        if self._waiting > self._room:
+        self._waiting = waiting = self._waiting + message.size
+        if waiting > self._room:
             self._crowded()
+            return self.backlog
+        return waiting
 
     def write_packet(self, text: str) -> None:
         """Have one Engine.IO packet leave with this turn."""

@@ -75,9 +75,10 @@ class PollingTransport(Transport):
         """See `Transport`: what waits for a poll, and what a poll is being answered with."""
         return self._waiting_size + self._sending
 
-    def write(self, message: Message) -> None:
+    def write(self, message: Message) -> int:
         """See `Transport`."""
         self._add(message, message.size)
+        return self.backlog
 
     def write_packet(self, text: str) -> None:
         """See `Transport`."""

@@ -20,8 +20,12 @@ class Transport(Protocol):
     def backlog(self) -> int:
         """Bytes written here that the kernel has not taken yet."""
 
-    def write(self, message: Message) -> None:
-        """Write the MESSAGE packets of it, in order. Never waits, never raises."""
+    def write(self, message: Message) -> int:
+        """Write the MESSAGE packets of it, in order. Never waits, never raises.
+
+        The backlog afterwards; it may leave out what is below ``Settings.low_water``, so that a
+        transport need not ask the kernel's side after every message.
+        """
 
     def write_packet(self, text: str) -> None:
         """Write one Engine.IO packet of text ("2", "3probe", "0{...}"), in order with the rest."""

@@ -58,9 +58,10 @@ class AsgiWebSocket(Transport):
         """See `Transport`."""
         return self._backlog
 
-    def write(self, message: Message) -> None:
+    def write(self, message: Message) -> int:
         """See `Transport`."""
         self._add(message, message.size)
+        return self.backlog
 
     def write_packet(self, text: str) -> None:
         """See `Transport`."""
