@@ -166,3 +166,19 @@ def place_of(event: Event) -> EventRef | None:
 def stands(reader: Reader) -> tuple[int, int, int]:
     """How far it has taken, written and proven."""
     return reader.taken, reader.written_n, reader.proven_n
+
+
+def sent(courier: Courier, now: float = 0.0) -> list[Event]:
+    """All that it gives out at one moment, each flush written at once."""
+    found: list[Event] = []
+    while isinstance(flush := courier.next(now), Flush):
+        courier.written(flush)
+        found += events_of(flush)
+    return found
+
+
+def flushed(courier: Courier, now: float = 0.0, **more: int) -> Flush:
+    """What it gives out next, not written yet."""
+    flush = courier.next(now, **more)
+    assert isinstance(flush, Flush)
+    return flush
