@@ -94,14 +94,22 @@ async def frames(
 
 
 async def ends(stream: SocketStream) -> bytes:
-    """Read until the server ends the connection; what came."""
+    """Read until the server ends the connection, or says that it is ended; what came."""
     read = b""
     with anyio.fail_after(WITHIN):
         try:
-            while True:
+            while not _is_closed(read):
                 read += await stream.receive()
+            return read
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             return read
+
+
+def _is_closed(read: bytes) -> bool:
+    """Whether the last frame is a close: our own answer to it could take its time."""
+    tail = read[-127:]
+    places = range(len(tail) - 1)
+    return any(tail[at] == 0x88 and tail[at + 1] == len(tail) - at - 2 for at in places)
 
 
 async def receives(stream: SocketStream, wanted: bytes) -> bytes:

@@ -118,6 +118,7 @@ async def test_what_is_only_odd_ends_nothing(way: Way, packets: list[str | bytes
         await asked.post('42["message","alive"]')
         while '42["message-back","alive"]' not in await asked.poll():
             pass
+        await asked.post("1")
 
 
 async def test_connects_do_not_pile_up(way: Way) -> None:

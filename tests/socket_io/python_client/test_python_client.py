@@ -154,7 +154,7 @@ async def test_a_client_that_was_closed_comes_back(way: Way, transports: str) ->
 
 
 async def test_over_polling_a_client_that_was_closed_does_not_come_back(way: Way) -> None:
-    """This client takes a CLOSE packet for a goodbye. The official one comes back."""
+    """To this client a CLOSE packet is a goodbye. The official one comes back."""
     async with serving(way, LIVELY) as running, python(running, "polling") as one:
         client = await running.client()
         client.emit("farewell", 1)
