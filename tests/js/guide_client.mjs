@@ -35,15 +35,26 @@ socket.on('subscription_confirmed', (data) => say('subscription_confirmed', { da
 socket.on('error', (data) => say('error', { data }));
 
 let updates = 0;
+let cutting = false;
+
+// A poll may bring more than one cut's worth: each cut is of a connection of its own.
+function cutIfDue() {
+    if (cutting || !cuts.length || updates < cuts[0]) return;
+    cutting = true;
+    cuts.shift();
+    if (socket.io.engine.transport.ws) cut();
+    else setImmediate(cut);  // The next poll is out by then.
+}
+
+socket.on('connect', () => {
+    cutting = false;
+    cutIfDue();
+});
 socket.on('stream_event', (event) => {
     say('stream_event', { event });
     if (event.event_id) last_event_id = event.event_id;
     updates += event.event_type === 'data_update';
-    if (cuts.length && updates >= cuts[0]) {
-        cuts.shift();
-        if (socket.io.engine.transport.ws) cut();
-        else setImmediate(cut);  // The next poll is out by then.
-    }
+    cutIfDue();
 });
 
 // A network that fails: the TCP connections end here and now, and nobody says goodbye.

@@ -128,16 +128,6 @@ class RawPolling:
             raise Closed(answer.status)
         return text.split(SEPARATOR)
 
-    async def errors(self, count: int) -> list[Any]:
-        """Poll until so many `error` events came."""
-        found: list[Any] = []
-        while len(found) < count:
-            packets = await self.poll()
-            if "2" in packets:
-                await self.post("3")
-            found += [json.loads(p[2:])[1] for p in packets if p.startswith('42["error",')]
-        return found
-
 
 @asynccontextmanager
 async def raw_polling(url: str, session: str | None = None) -> AsyncIterator[RawPolling]:

@@ -23,7 +23,16 @@ from scp_server.domain.errors import ScpError, SessionNotFound, SlowConsumer
 from scp_server.domain.sessions import Session
 from scp_server.engine.signal import Signal
 from scp_server.engine.supervisor import Supervisor
-from scp_socketio import Client, ConnectRefused, Handshake, Message, Reason, Server, Settings
+from scp_socketio import (
+    Client,
+    ConnectRefused,
+    Handshake,
+    Message,
+    ProtocolError,
+    Reason,
+    Server,
+    Settings,
+)
 from scp_wire.codes import ErrorObject
 
 _LOG: Final = structlog.get_logger("scp.delivery")
@@ -36,6 +45,9 @@ MAX_MESSAGE: Final = 64 * 1024
 
 HIGH_WATER: Final = 64 * 1024
 """Bytes that wait for a client beyond which it is given no more."""
+
+CONNECT_SECONDS: Final = 20.0
+"""Within these a connection has to be let in. Clients ask for it right after the handshake."""
 
 FAREWELL_SECONDS: Final = 5.0
 """At the end, connections may take this long to be told and closed."""
@@ -87,6 +99,7 @@ class SocketIO:
         )
         self.server = Server(
             Settings(
+                connect_timeout=CONNECT_SECONDS,
                 max_message=MAX_MESSAGE,
                 high_water=HIGH_WATER,
                 origins=frozenset(doors.origins),
@@ -97,6 +110,7 @@ class SocketIO:
         self.server.on_connect()(self._connect)
         self.server.on_disconnect()(self._disconnect)
         self.server.on_pong()(self._ponged)
+        self.server.on_bad_packet()(_bad_packet)
         self.server.on(SUBSCRIBE)(self._subscribe)
         self.server.on(ACK)(self._acknowledge)
         self._dispatch = Dispatch(
@@ -227,6 +241,11 @@ class SocketIO:
             self._dispatch.acknowledged(guest.recipient, ref)
         except ScpError as error:
             _complain(client, error)
+
+
+def _bad_packet(client: Client | None, error: ProtocolError) -> None:
+    """Somebody broke the protocol and was closed; the error names the rule, never what was sent."""
+    _LOG.info("connection_broke_protocol", rule=str(error), let_in=client is not None)
 
 
 def _object(error: ScpError) -> Any:  # noqa: ANN401  (JSON)
