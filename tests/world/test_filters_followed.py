@@ -267,9 +267,11 @@ async def test_after_random_changes_a_stream_holds_what_the_provider_finds(
 ) -> None:
     room = rooms.of(provider)
     before = found = await search(room)
+    # Google's search of contacts ends at thirty: fewer changes keep it below.
+    most = 20 if what == "contacts" else 60
     async with room.followed(stream_type, filters) as watcher:
         for seed in range(3):
-            await to_thread.run_sync(fetch, f"{room.control}/bustle", {what: 20, "seed": seed})
+            await to_thread.run_sync(fetch, f"{room.control}/bustle", {what: most, "seed": seed})
             found = await search(room)
             while watcher.held.keys() != found:
                 await watcher.changed()
