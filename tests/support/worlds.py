@@ -175,11 +175,16 @@ def _outlook_events_elsewhere(sandbox: str, account: str) -> set[str]:
 
 
 def _outlook_contacts(sandbox: str, account: str) -> dict[str, Fact]:
-    # Outlook has room for three addresses.
+    # Outlook has room for three addresses, and for one mobile number.
     return {
-        c["immutableId"]: (c["displayName"], c["emails"][:3], sorted(c["phones"]), c["company"])
+        c["immutableId"]: (c["displayName"], c["emails"][:3], _numbers(c["phones"]), c["company"])
         for c in _outlook(sandbox, account, "contacts")
     }
+
+
+def _numbers(phones: list[list[str]]) -> list[str]:
+    mobile = [number for kind, number in phones if kind == "mobile"]
+    return sorted([*mobile[:1], *(number for kind, number in phones if kind != "mobile")])
 
 
 def _outlook_contact_held(payload: dict[str, Any]) -> Fact:

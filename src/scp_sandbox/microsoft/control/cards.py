@@ -119,7 +119,7 @@ def _contact_entry(contacts: Contacts, contact: Contact) -> dict[str, Any]:
         "folder": contacts.folder_of(contact).name,
         "displayName": contact.display,
         "emails": [handle.value for handle in contact.emails],
-        "phones": [handle.value for handle in contact.phones],
+        "phones": [[handle.kind, handle.value] for handle in contact.phones],
         "company": contact.company,
     }
 
