@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from scp_server.domain.errors import ScpError, ShuttingDown, StorageUnavailable
 from scp_server.domain.secrets import short_stream
 from scp_server.domain.sessions import Session
-from scp_server.domain.streams import LedgerRow, Reason, Stream, StreamState
+from scp_server.domain.streams import LedgerRow, Place, Reason, Stream, StreamState
 from scp_server.engine.cursors import Cursors
 from scp_server.engine.live import (
     SAVE_AGAIN_AFTER,
@@ -94,7 +94,7 @@ class Courses:
         base = replace(row, epoch=live.window.epoch, n=live.window.head)
         machinery = self._machinery
         await machinery.streams.save(stream.stream_id, base, now=machinery.clock.now())
-        running = self._assemble(live, session, stream, base)
+        running = self._assemble(live, session, stream, base, before=not fresh)
         running.beginning, running.fresh = row, fresh
         running.share.items_written = max(base.items, stream.items_streamed)
         self._start(self.tasks, live, running)
@@ -178,7 +178,7 @@ class Courses:
         self, live: LiveSession, session: Session, before: Running, row: LedgerRow
     ) -> Running:
         base = replace(row, epoch=live.window.epoch, n=0)
-        running = self._assemble(live, session, before.stream, base)
+        running = self._assemble(live, session, before.stream, base, before=before.runner.items > 0)
         running.beginning = row
         running.share.items_written = max(row.items, before.share.items_written)
         running.read_before = before.items_read
@@ -189,8 +189,17 @@ class Courses:
         tasks.start_soon(self._course, live, running)
 
     def _assemble(
-        self, live: LiveSession, session: Session, stream: Stream, base: LedgerRow
+        self,
+        live: LiveSession,
+        session: Session,
+        stream: Stream,
+        base: LedgerRow,
+        *,
+        before: bool,
     ) -> Running:
+        # It told of items that nobody has proven to have, and will take a new position to follow
+        # from: what vanished in between would never be called deleted.
+        again = before and base.place == Place()
         machinery, config = self._machinery, stream.config
         saver = Saver(machinery.streams, machinery.clock, stream.stream_id, base)
         share = live.window.open(stream, saver.offer, base.items)
@@ -208,7 +217,12 @@ class Courses:
         )
         progress = Progress(last_activity=machinery.clock.now())
         runner = Runner(
-            stream=stream, around=around, progress=progress, place=base.place, items=base.items
+            stream=stream,
+            around=around,
+            progress=progress,
+            place=Place(recovering=True) if again else base.place,
+            items=base.items,
+            again=again,
         )
         return Running(
             stream=stream,
