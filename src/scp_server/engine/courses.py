@@ -9,11 +9,12 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from scp_server.domain.errors import ScpError, ShuttingDown, StorageUnavailable
+from scp_server.domain.errors import ShuttingDown, StorageUnavailable
 from scp_server.domain.secrets import short_stream
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import LedgerRow, Place, Reason, Stream, StreamState
 from scp_server.engine.cursors import Cursors
+from scp_server.engine.endings import Ending, failed
 from scp_server.engine.live import (
     SAVE_AGAIN_AFTER,
     Leaving,
@@ -34,9 +35,8 @@ from scp_server.ports.renewals import Renewals
 from scp_server.ports.seals import Seals
 from scp_server.ports.sessions import SessionStore
 from scp_server.ports.streams import StreamStore
-from scp_wire.codes import ErrorCode, ErrorObject
 from scp_wire.encode import encode_body
-from scp_wire.events import EventData, EventType, StreamData, StreamErrorData
+from scp_wire.events import EventType, StreamData
 
 _LOG: Final = structlog.get_logger("scp.engine")
 
@@ -56,17 +56,6 @@ class Machinery:
     seals: Seals
     clock: Clock
     chance: Chance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a stream ended, and what its consumers are told last."""
-
-    state: StreamState
-    reason: str
-    error: ErrorObject | None = None
-    event_type: EventType | None = None
-    data: EventData | None = None
 
 
 class Courses:
@@ -200,21 +189,9 @@ class Courses:
         # It told of items that nobody has proven to have, and will take a new position to follow
         # from: what vanished in between would never be called deleted.
         again = before and base.place == Place()
-        machinery, config = self._machinery, stream.config
+        machinery = self._machinery
         saver = Saver(machinery.streams, machinery.clock, stream.stream_id, base)
-        share = live.window.open(stream, saver.offer, base.items)
-        consented = Signal()
-        around = Surroundings(
-            window=live.window,
-            share=share,
-            connector=machinery.links.connector(config),
-            link=machinery.links.link(session),
-            clock=machinery.clock,
-            chance=machinery.chance,
-            cursor=self._cursors.maker(session.pk, stream.stream_id, config),
-            mending=partial(mending, renewals=machinery.renewals, session=session),
-            consented=consented,
-        )
+        around = self._around(live, session, stream, saver)
         progress = Progress(last_activity=machinery.clock.now())
         runner = Runner(
             stream=stream,
@@ -228,11 +205,27 @@ class Courses:
             stream=stream,
             runner=runner,
             progress=progress,
-            share=share,
+            share=around.share,
             saver=saver,
             beginning=base,
             fresh=False,
-            consented=consented,
+            consented=around.consented,
+        )
+
+    def _around(
+        self, live: LiveSession, session: Session, stream: Stream, saver: Saver
+    ) -> Surroundings:
+        machinery, config = self._machinery, stream.config
+        return Surroundings(
+            window=live.window,
+            share=live.window.open(stream, saver.offer, saver.newest.items),
+            connector=machinery.links.connector(config),
+            link=machinery.links.link(session),
+            clock=machinery.clock,
+            chance=machinery.chance,
+            cursor=self._cursors.maker(session.pk, stream.stream_id, config),
+            mending=partial(mending, renewals=machinery.renewals, session=session),
+            consented=Signal(),
         )
 
     async def _course(self, live: LiveSession, running: Running) -> None:
@@ -262,10 +255,10 @@ class Courses:
         try:
             await running.runner.run()
         except StreamFailed as failure:
-            return _failed(failure.error)
+            return failed(failure.error)
         except Exception as fault:  # noqa: BLE001  (the boundary: one stream's fault stays its own)
             _LOG.exception("stream_crashed", stream=short_stream(running.stream.stream_id))
-            return _failed(fault)
+            return failed(fault)
         capped = running.runner.place.capped
         reason = Reason.PROVIDER_RESULT_CAP if capped else Reason.COMPLETED
         return Ending(state=StreamState.COMPLETED, reason=reason)
@@ -381,20 +374,3 @@ class Courses:
             return True
         # A failure waits for its first consumer: nobody asked for it.
         return ending.state is StreamState.FAILED and not running.share.all_proven
-
-
-def _failed(fault: Exception) -> Ending:
-    """Our own errors speak for themselves; a foreign one's words may hold content."""
-    code = fault.code if isinstance(fault, ScpError) else ErrorCode.INTERNAL_ERROR
-    message = (
-        fault.message
-        if isinstance(fault, ScpError)
-        else "The stream stopped on a fault of the server. Start it again from its cursor."
-    )
-    return Ending(
-        state=StreamState.FAILED,
-        reason=str(code),
-        error=ErrorObject(code=code, message=message),
-        event_type=EventType.STREAM_ERROR,
-        data=StreamErrorData(code=code, message=message, fatal=True),
-    )
