@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
+from scp_server.access.tickets import Tickets
 from scp_server.api.app import build_app
 from scp_server.api.services import ApiValues, Endings, Services
 from scp_server.bus.memory import MemoryRateLimits
@@ -30,6 +31,8 @@ from scp_server.consent.revoke import Revoke
 from scp_server.crypto.envelope import KeyringEnvelopes
 from scp_server.crypto.keyring import load_keyring
 from scp_server.crypto.seals import KeyringSeals
+from scp_server.delivery.asgi_line import LinedHttp
+from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, SocketIO
 from scp_server.domain.errors import StorageUnavailable
@@ -130,7 +133,7 @@ async def serve(
         ready()
         config = uvicorn.Config(
             server.app,
-            http="httptools",
+            http=LinedHttp,
             ws=lane(server.socketio.server),
             lifespan="off",
             log_config=None,
@@ -295,13 +298,17 @@ def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor
             gate=gate,
             limits=limits,
             supervisor=supervisor,
-            outlet=Outlet(
-                limits=limits, audit=ground.stores.audit, clock=ground.clock, meter=ground.metrics
-            ),
+            outlet=_outlet(ground, limits),
             origins=(settings.public_url, *settings.allowed_origins),
             allow_query_session=settings.allow_query_session,
             stall_seconds=settings.window.stall_seconds,
         )
+    )
+
+
+def _outlet(ground: Ground, limits: Limits) -> Outlet:
+    return Outlet(
+        limits=limits, audit=ground.stores.audit, clock=ground.clock, meter=ground.metrics
     )
 
 
@@ -313,14 +320,17 @@ def _services(
     links: Registry,
     consents: tuple[Connect, Revoke],
 ) -> Services:
-    settings, stores = ground.settings, ground.stores
-    connect, revoke = consents
+    settings, stores, (connect, revoke) = ground.settings, ground.stores, consents
     return Services(
         gate=gate,
         connect=connect,
         revoke=revoke,
         limits=limits,
         supervisor=supervisor,
+        readers=HttpReaders(
+            supervisor.audience, _outlet(ground, limits), settings.window.stall_seconds
+        ),
+        tickets=Tickets(stores.sessions, gate, ground.clock, ground.chance),
         sessions=stores.sessions,
         links=links,
         clock=ground.clock,

@@ -211,6 +211,19 @@ class ProviderList(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, ProviderState]
 
 
+class OpenTicket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/tickets`, which may be left out."""
+
+    session_id: Identifier | None = None
+
+
+class TicketOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `POST /api/tickets`: good once, as `?ticket=`, until `expires_at`."""
+
+    ticket: str
+    expires_at: float
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `GET /healthz` and `GET /readyz`."""
 

@@ -11,6 +11,7 @@ PATHS = {
     "startStream": "/api/stream/start",
     "getStreamStatus": "/api/stream/stream-x/status",
     "stopStream": "/api/stream/stream-x/stop",
+    "readStreamEvents": "/api/stream/stream-x/events",
     "login": "/oauth/google/login",
     "callback": "/oauth/google/callback",
 }
@@ -70,7 +71,6 @@ async def test_over_tls_every_answer_says_to_stay_there() -> None:
         "/api//streams",
         "/API/streams",
         "/api/events",
-        "/api/tickets",
         "/api/audit",
         "/favicon.ico",
         "/api/stream/../../etc/passwd",

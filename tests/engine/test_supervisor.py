@@ -196,3 +196,24 @@ async def test_streams_of_a_session_that_ended_meanwhile_are_not_resumed() -> No
         status = await room.engine.status(view.stream.stream_id)
         assert status.stream.state is StreamState.STOPPED
         assert (await room.engine.of_session(session.pk))[0].stream.state_reason == "session_ended"
+
+
+async def test_a_stream_that_begins_again_says_that_all_is_listed_anew() -> None:
+    room = Room(mail=Source(items=30, frozen=True), share=ShareLimits(events=100))
+    async with room.running():
+        session = await room.consented()
+        await room.start(session, real_time=True)
+        eater = await room.attach(session, proving=False)
+        await eater.until_items(30)
+    assert "stream_gap" not in kinds(eater.events)
+    async with room.running():
+        # Nothing had been proven: what it was told of may be gone by now.
+        again = await room.attach(session)
+        await again.until("stream_resumed")
+        assert kinds(again.events) == [
+            "stream_started", "stream_gap", "data_update", "stream_resumed"
+        ]  # fmt: skip
+        gap = await again.until("stream_gap")
+        assert gap.data["complete_listing"]
+        assert gap.data["reread"]
+        assert again.ids == room.mail.ids

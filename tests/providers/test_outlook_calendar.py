@@ -189,6 +189,19 @@ def test_an_occurrence_speaks_for_its_series_and_is_no_item() -> None:
     assert told == [("deleted", "O", None)]
 
 
+def test_a_series_of_which_an_occurrence_is_called_off_is_another_version_under_the_same_key() -> (
+    None
+):
+    calendar = Calendar()
+    versions: list[str] = []
+    for off in ([], ["OID.x.2026-11-24"], ["OID.x.2026-11-24", "OID.x.2026-11-25"]):
+        calendar.add("M", NOON, type="seriesMaster", cancelledOccurrences=off)
+        (change,) = calendar.hear(OutlookEvents(EventFilters()).backfill(None)).changes
+        versions.append(change.version)
+    assert versions[0] == "v1"
+    assert len(set(versions)) == 3
+
+
 def test_an_answer_without_a_date_is_odd_for_no_window_follows_from_it() -> None:
     reading = OutlookEvents(EventFilters()).bookmark()
     next(reading)

@@ -274,7 +274,7 @@ payload_of = st.recursive(
 
 @given(
     st.fixed_dictionaries(
-        {"id": st.text(min_size=1)},
+        {"id": st.from_regex(r"[!-~]{1,40}", fullmatch=True)},
         optional={
             "threadId": anything,
             "labelIds": anything | st.lists(st.text()),

@@ -19,11 +19,14 @@ from yarl import URL
 
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
+from scp_server.access.tickets import Tickets
 from scp_server.api.app import build_app
 from scp_server.api.services import ApiValues, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.consent.connect import Connect
 from scp_server.consent.revoke import Revoke
+from scp_server.delivery.http_readers import HttpReaders
+from scp_server.delivery.pump import Outlet
 from scp_server.domain.secrets import Secret
 from scp_server.ports.links import Links
 from scp_server.telemetry.access_log import AccessLog
@@ -168,13 +171,16 @@ def _services(house: House, values: ApiValues, limits: LimitValues, links: Links
     async def ready() -> bool:
         return house.ready
 
+    gate = Gate(
+        house.sessions,
+        operator_key=Secret(OPERATOR_KEY),
+        clock=house.clock,
+        session_days=30,
+    )
+    counted = Limits(MemoryRateLimits(house.clock), limits, house.clock)
+    outlet = Outlet(limits=counted, audit=house.audit, clock=house.clock, meter=house.meter)
     return Services(
-        gate=Gate(
-            house.sessions,
-            operator_key=Secret(OPERATOR_KEY),
-            clock=house.clock,
-            session_days=30,
-        ),
+        gate=gate,
         connect=Connect(
             house.sessions,
             authorities,
@@ -188,8 +194,10 @@ def _services(house: House, values: ApiValues, limits: LimitValues, links: Links
             session_days=30,
         ),
         revoke=Revoke(house.sessions, authorities, house.notices, house.audit, house.clock),
-        limits=Limits(MemoryRateLimits(house.clock), limits, house.clock),
+        limits=counted,
         supervisor=house.streams,
+        readers=HttpReaders(house.streams, outlet, 30.0),
+        tickets=Tickets(house.sessions, gate, house.clock, chance),
         sessions=house.sessions,
         links=links,
         clock=house.clock,

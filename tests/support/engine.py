@@ -17,9 +17,12 @@ from scp_server.domain.errors import (
     StreamNotFound,
     TokenExpired,
 )
+from scp_server.domain.event_ref import EventRef
 from scp_server.domain.secrets import STREAM_PREFIX
 from scp_server.domain.sessions import Session, SessionState
 from scp_server.domain.streams import Reason, Stream, StreamConfig, StreamState
+from scp_server.engine.audience import Attendance
+from scp_server.engine.readers import Reader
 from scp_server.engine.views import StreamView
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
@@ -105,6 +108,16 @@ class MemoryStreams:
     async def all(self) -> list[StreamView]:
         """Every stream."""
         return list(self.views.values())
+
+    async def attend(
+        self, session: Session, stream_id: str, *, place: EventRef | None, batch: bool
+    ) -> Attendance:
+        """All that ever happens to a stream that stands still: nothing."""
+        await self.status(stream_id)
+        return Attendance(began=place)
+
+    def leave(self, session_pk: int, reader: Reader) -> None:
+        """Nobody came."""
 
     def connections(self, session_pk: int | None) -> int:
         """Open connections, as the test set them."""

@@ -117,44 +117,105 @@ def _google(sandbox: str, account: str, what: str, inside: str = "") -> Any:  # 
     return answer[inside or what.partition("?")[0]]
 
 
-def _outlook_events(sandbox: str, account: str) -> dict[str, Fact]:
-    """Masters, exceptions and single events that the default window shows, by immutable id."""
-    at = f"{sandbox}/sandbox/outlook/{account}/events"
+def _outlook(sandbox: str, account: str, what: str) -> Any:  # noqa: ANN401 - JSON
+    return fetch(f"{sandbox}/sandbox/outlook/{account}/{what}")[what.partition("?")[0]]
+
+
+def _outlook_window() -> str:
+    """The default window, as the control API asks for it."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     low, high = today - timedelta(days=30), today + timedelta(days=365)
-    ids = {event["id"]: event["immutableId"] for event in fetch(at)["events"]}
-    window = f"{at}?start={low:%Y-%m-%dT%H:%M:%SZ}&end={high:%Y-%m-%dT%H:%M:%SZ}"
+    return f"events?start={low:%Y-%m-%dT%H:%M:%SZ}&end={high:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _outlook_events(sandbox: str, account: str) -> dict[str, Fact]:
+    """Masters, exceptions and single events that the default window shows, by immutable id."""
+    roots = {event["id"]: event for event in _outlook(sandbox, account, "events")}
     shown: dict[str, Fact] = {}
-    for event in fetch(window)["events"]:
+    for event in _outlook(sandbox, account, _outlook_window()):
+        series = roots.get(event["seriesMasterId"])
+        if series is not None:
+            shown[series["immutableId"]] = _outlook_event(series, None)
         if event["type"] != "occurrence":
-            shown[event["immutableId"]] = event["subject"]
-        if event["seriesMasterId"]:
-            shown[ids[event["seriesMasterId"]]] = event["subject"]
-    return dict.fromkeys(shown)
+            shown[event["immutableId"]] = _outlook_event(event, series)
+    return shown
+
+
+def _outlook_event(listed: dict[str, Any], series: dict[str, Any] | None) -> Fact:
+    begin, end = (datetime.fromisoformat(listed[name]) for name in ("start", "end"))
+    spelled = "%Y-%m-%d" if listed["allDay"] else "%Y-%m-%dT%H:%M:%SZ"
+    unsure = listed["showAs"] == "tentative" or listed["response"] == "tentativelyAccepted"
+    return (
+        listed["subject"],
+        f"{begin:{spelled}}",
+        f"{end:{spelled}}",
+        "tentative" if unsure else "confirmed",
+        series and series["immutableId"],
+        listed["type"] == "seriesMaster",
+        listed["calledOff"],
+    )
+
+
+def _outlook_event_held(payload: dict[str, Any]) -> Fact:
+    lines = payload["recurrence"] or []
+    off = [line.partition(":")[2] for line in lines if line.startswith("EXDATE")]
+    return (
+        *(payload[name] for name in ("subject", "start", "end", "status", "series_id")),
+        any(line.startswith("RRULE:") for line in lines),
+        sorted(day for line in off for day in line.split(",")),
+    )
 
 
 def _outlook_events_elsewhere(sandbox: str, account: str) -> set[str]:
     """Events that were moved out of the window: no deletion, so a consumer may still hold them."""
-    at = f"{sandbox}/sandbox/outlook/{account}/events"
-    there = {event["immutableId"] for event in fetch(at)["events"]}
-    far = fetch(f"{at}?start=2022-01-01T00:00:00Z&end=2031-01-01T00:00:00Z")["events"]
+    there = {event["immutableId"] for event in _outlook(sandbox, account, "events")}
+    far = _outlook(sandbox, account, "events?start=2022-01-01T00:00:00Z&end=2031-01-01T00:00:00Z")
     there |= {event["immutableId"] for event in far if event["type"] == "exception"}
     return there - _outlook_events(sandbox, account).keys()
 
 
 def _outlook_contacts(sandbox: str, account: str) -> dict[str, Fact]:
-    listed = fetch(f"{sandbox}/sandbox/outlook/{account}/contacts")["contacts"]
-    return {c["immutableId"]: c["displayName"] for c in listed}
+    # Outlook has room for three addresses, and for one mobile number.
+    return {
+        c["immutableId"]: (c["displayName"], c["emails"][:3], _numbers(c["phones"]), c["company"])
+        for c in _outlook(sandbox, account, "contacts")
+    }
+
+
+def _numbers(phones: list[list[str]]) -> list[str]:
+    mobile = [number for kind, number in phones if kind == "mobile"]
+    return sorted([*mobile[:1], *(number for kind, number in phones if kind != "mobile")])
+
+
+def _outlook_contact_held(payload: dict[str, Any]) -> Fact:
+    # Outlook keeps numbers by what they are for.
+    return (
+        *(payload[name] for name in ("subject", "emails")),
+        sorted(payload["phones"]),
+        payload["organisation"],
+    )
 
 
 def _onedrive_files(sandbox: str, account: str) -> dict[str, Fact]:
-    listed = fetch(f"{sandbox}/sandbox/outlook/{account}/files")["files"]
-    return {f["id"]: f["name"] for f in listed}
+    # What is in the bin is not there at all.
+    return {f["id"]: _file({**f, "trashed": False}) for f in _outlook(sandbox, account, "files")}
 
 
 def _outlook_messages(sandbox: str, account: str) -> dict[str, Fact]:
-    listed = fetch(f"{sandbox}/sandbox/outlook/{account}/messages")["messages"]
-    return dict.fromkeys(m["immutableId"] for m in listed)
+    folders = {f["id"]: f["name"] for f in _outlook(sandbox, account, "folders")}
+    return {
+        m["immutableId"]: (
+            m["subject"],
+            m["conversationId"],
+            not m["isRead"],
+            [folders[m["folderId"]], *m["categories"]],
+        )
+        for m in _outlook(sandbox, account, "messages")
+    }
+
+
+def _outlook_message_held(payload: dict[str, Any]) -> Fact:
+    return tuple(payload[name] for name in ("subject", "thread_id", "unread", "labels"))
 
 
 GMAIL_MESSAGES = Kind(
@@ -206,7 +267,7 @@ OUTLOOK_MESSAGES = Kind(
     provider="microsoft",
     stream_type="outlook_messages",
     world=_outlook_messages,
-    held=lambda payload: None,
+    held=_outlook_message_held,
     bustle="mail",
     lose_position="/sandbox/outlook/delta/expire",
 )
@@ -216,7 +277,7 @@ OUTLOOK_EVENTS = Kind(
     stream_type="outlook_events",
     world=_outlook_events,
     elsewhere=_outlook_events_elsewhere,
-    held=lambda payload: None,
+    held=_outlook_event_held,
     bustle="events",
     lose_position="/sandbox/outlook/delta/expire",
     share=0.2,
@@ -226,7 +287,7 @@ OUTLOOK_CONTACTS = Kind(
     provider="microsoft",
     stream_type="contacts",
     world=_outlook_contacts,
-    held=lambda payload: payload["subject"],
+    held=_outlook_contact_held,
     bustle="contacts",
     lose_position="/sandbox/outlook/delta/expire",
 )
@@ -235,7 +296,7 @@ ONEDRIVE_FILES = Kind(
     provider="microsoft",
     stream_type="files",
     world=_onedrive_files,
-    held=lambda payload: payload["subject"],
+    held=_file_held,
     bustle="files",
     lose_position="/sandbox/outlook/delta/expire",
     share=0.85,

@@ -38,6 +38,11 @@ class When:
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
     @property
+    def wall_day(self) -> date:
+        """The day, by the calendars in its zone."""
+        return self.day or self.moment.astimezone(zone(self.zone)).date()
+
+    @property
     def stamp(self) -> str:
         """As in the ids of instances: `20261123T090000Z`, or `20261123` for a day."""
         if self.day is not None:
@@ -98,5 +103,5 @@ class Event:
 
     @property
     def etag(self) -> str:
-        """Twice the microseconds of `updated`, quoted (section 3, derived from recordings)."""
+        """Twice the microseconds of `updated`, quoted."""
         return f'"{self.updated_us * 2}"'

@@ -76,6 +76,17 @@ class Gate:
         await self.note_use(session)
         return Caller(session=session, presented=credentials.session_id, operator=operator)
 
+    async def holder(self, session_pk: int) -> Session:
+        """The session of who holds a ticket for it, and note the use.
+
+        Raises: SessionNotFound, StorageUnavailable.
+        """
+        session = await self._sessions.get(session_pk)
+        if session is None or not self._alive(session):
+            raise _not_found()
+        await self.note_use(session)
+        return session
+
     async def note_use(self, session: Session) -> None:
         """A session is used (an open connection is use): its end moves away again."""
         now = self._clock.now()

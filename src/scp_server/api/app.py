@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from msgspec import UNSET
@@ -15,7 +16,7 @@ from starlette.websockets import WebSocketClose
 from scp_server.access.gate import Caller
 from scp_server.api.answers import dress, failure, success
 from scp_server.api.bodies import read_json
-from scp_server.api.caller import address_of, credentials_of
+from scp_server.api.caller import address_of, credentials_of, ticket_of
 from scp_server.api.documents import asyncapi_text, openapi_text
 from scp_server.api.errors import MethodNotAllowed, NotFound
 from scp_server.api.limits import Touched, untouched
@@ -27,7 +28,8 @@ from scp_server.api.routes import docs
 from scp_server.api.routes.table import OPERATIONS
 from scp_server.api.services import Services
 from scp_server.api.validation import validate
-from scp_server.domain.errors import LimitReached, ScpError, ShuttingDown
+from scp_server.domain.errors import InvalidRequest, LimitReached, ScpError, ShuttingDown
+from scp_server.domain.secrets import Secret
 from scp_wire.codes import ErrorCode
 
 _log: Final = logging.getLogger(__name__)
@@ -154,7 +156,17 @@ class Surface:
         credentials = credentials_of(request, document, allow_query=allow_query)
         if operation.access is Access.WAITING_SESSION:
             return await self._services.gate.pending_ok(credentials)
-        return await self._services.gate.identify(credentials)
+        caller = await self._services.gate.identify(credentials)
+        ticket = ticket_of(request) if operation.takes_tickets else None
+        return caller if ticket is None else await self._with_ticket(caller, ticket)
+
+    async def _with_ticket(self, caller: Caller, ticket: Secret) -> Caller:
+        session = await self._services.tickets.redeem(ticket)
+        if caller.session is not None and caller.session.pk != session.pk:
+            raise InvalidRequest(
+                "The ticket is of another session than the one presented. Send one.", field="ticket"
+            )
+        return replace(caller, session=session)
 
     def _require(self, access: Access, caller: Caller) -> None:
         match access:

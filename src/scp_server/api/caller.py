@@ -33,6 +33,15 @@ def credentials_of(request: Request, body: object, *, allow_query: bool) -> Cred
     return Credentials(session_id=_only(sessions, "session_id"), key=_only(keys, "Authorization"))
 
 
+def ticket_of(request: Request) -> Secret | None:
+    """The ticket in the URL query, None when there is none.
+
+    Raises: InvalidRequest when it is not well formed, or there are two.
+    """
+    tickets = request.query_params.getlist("ticket")
+    return _only([_filled(ticket, "ticket") for ticket in tickets], "ticket")
+
+
 def address_of(request: Request) -> str:
     """The client's address as limits count it: an IPv6 network of 64 bits is one client."""
     host = request.client.host if request.client else ""

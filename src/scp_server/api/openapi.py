@@ -89,6 +89,12 @@ _SCHEMES: Final[Json] = {
         "name": "session_id",
         "description": "For clients that can send nothing else; may be switched off.",
     },
+    "ticketQuery": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "ticket",
+        "description": "Of `POST /api/tickets`: good once, within 30 seconds.",
+    },
     "operatorKey": {
         "type": "http",
         "scheme": "bearer",
@@ -194,6 +200,8 @@ def _operation(operation: Operation) -> Json:
             for parameter in operation.parameters
         ]
     ways = list(_SECURITY[operation.access])
+    if operation.takes_tickets:
+        ways.append({"ticketQuery": []})
     if operation.body is StartStream:  # its body can carry the session
         ways.insert(0, {})
     described["security"] = ways
@@ -211,6 +219,9 @@ def _operation(operation: Operation) -> Json:
 
 def _responses(operation: Operation) -> Json:
     responses = {str(operation.status): _success(operation)}
+    if operation.may_be_empty:
+        empty = {"description": "No Content: there is nothing more."}
+        responses["204"] = _with_headers(empty, operation)
     if operation.page:
         responses["303"] = {"description": "See Other: the browser is sent on."}
     failing = sorted(codes_of(operation), key=lambda code: (STATUS_OF[code], code))
@@ -222,7 +233,8 @@ def _responses(operation: Operation) -> Json:
 def _success(operation: Operation) -> Json:
     response: Json = {"description": HTTPStatus(operation.status).phrase}
     if operation.answer is None:
-        response["content"] = {operation.media: {"schema": {"type": "string"}}}
+        kinds = (operation.media, *operation.other_media)
+        response["content"] = {kind: {"schema": {"type": "string"}} for kind in kinds}
         return response
     media: Json = {
         "schema": {

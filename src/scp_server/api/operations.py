@@ -41,7 +41,7 @@ class Parameter:
 
     name: str
     place: str
-    """`path` or `query`."""
+    """`path`, `query` or `header`."""
     schema: dict[str, Any]
     description: str
     example: str
@@ -92,6 +92,10 @@ class Operation:
     answer: type[msgspec.Struct] | None = None
     """Of a success, inside the envelope; None: not JSON, see `media`."""
     media: str = "application/json"
+    other_media: tuple[str, ...] = ()
+    """Media types of a success beside `media`, where the request chooses."""
+    may_be_empty: bool = False
+    """Whether a success may have no content (204)."""
     status: int = 200
     body: type[msgspec.Struct] | None = None
     body_optional: bool = False
@@ -106,6 +110,8 @@ class Operation:
     """For people: failures are pages too, and looking ahead (HEAD) is refused."""
     starts_work: bool = False
     """Refused while the server drains."""
+    takes_tickets: bool = False
+    """Whether a ticket in the query stands for the session's credential."""
 
     @property
     def metered(self) -> bool:

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from scp_server.domain.errors import Forbidden
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
-_TAKEN: Final = "Authorization, Content-Type, X-Session-ID"
+_TAKEN: Final = "Authorization, Content-Type, Last-Event-ID, X-Session-ID"
 _SHOWN: Final = (
     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy,"
-    " Retry-After"
+    " Retry-After, SCP-Last-Event-ID"
 )
 
 

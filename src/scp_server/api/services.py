@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
+from scp_server.access.tickets import Tickets
 from scp_server.consent.connect import LoginPage, Outcome
+from scp_server.delivery.http_readers import HttpReaders
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
@@ -145,6 +147,8 @@ class Services:
     revoke: Endings
     limits: Limits
     supervisor: Streams
+    readers: HttpReaders
+    tickets: Tickets
     sessions: SessionStore
     """To mask the ids of sessions that are not the caller's."""
     links: Links

@@ -140,15 +140,17 @@ class Courier:
         self._left: deque[Frame] | None = None
         """Frames of the run that wait for the pace or the consumer's window."""
 
-    def next(self, now: float, *, on_the_way: int = 0) -> Flush | Wait | End:
-        """What is to be sent now. `on_the_way`: events it has not acknowledged."""
+    def next(
+        self, now: float, *, on_the_way: int = 0, most: int = MAX_BATCH_SIZE
+    ) -> Flush | Wait | End:
+        """What is to be sent now: `most` events. `on_the_way`: those it has not acknowledged."""
         reader = self.reader
         notices = reader.notices()
         if notices:
             return Flush(notices=notices)
         if reader.closed is not None:
             return End(reader.closed)
-        room = self._room(on_the_way)
+        room = min(self._room(on_the_way), most)
         if room <= 0:
             return NOTHING
         run = self._at_hand()

@@ -20,8 +20,22 @@ from scp_server.ports.meter import Meter
 class Wire(Protocol):
     """One response, as the pump needs it."""
 
+    @property
+    def room(self) -> int:
+        """How many more events it takes before it has enough: always some."""
+        ...
+
+    @property
+    def beat_due(self) -> float:
+        """When it is to show that it is alive, having had nothing to say. Monotonic seconds."""
+        ...
+
     async def send(self, flush: Flush) -> bool:
         """Write a flush; waits while the connection is full. False: nothing more may follow."""
+        ...
+
+    async def beat(self) -> None:
+        """Show that it is alive."""
         ...
 
 
@@ -41,21 +55,21 @@ async def pump(courier: Courier, wire: Wire, outlet: Outlet) -> str | None:
     Raises: StorageUnavailable when what is delivered cannot be audited.
     """
     while True:
-        match courier.next(outlet.clock.monotonic()):
+        match courier.next(outlet.clock.monotonic(), most=wire.room):
             case End(reason):
                 return reason
             case Wait(until):
-                await _until(courier.reader, until, outlet.clock)
+                due = wire.beat_due if until is None else min(until, wire.beat_due)
+                await _until(courier.reader, due, outlet.clock)
+                if outlet.clock.monotonic() >= wire.beat_due:
+                    await wire.beat()
             case Flush() as flush if not await _carry(courier, flush, wire, outlet):
                 return None
             case _:
                 pass
 
 
-async def _until(reader: Reader, until: float | None, clock: Clock) -> None:
-    if until is None:
-        await reader.woken()
-        return
+async def _until(reader: Reader, until: float, clock: Clock) -> None:
     with anyio.move_on_after(max(until - clock.monotonic(), 0.0)):
         await reader.woken()
 

@@ -171,6 +171,17 @@ class StreamLimitReached(LimitReached):
     code = ErrorCode.STREAM_RATE_LIMITED
 
 
+class ReadersLimitReached(LimitReached):
+    """Too many responses that are open at the same time."""
+
+    def __init__(self, *, retry_after: int, limit: int, reset_time: float) -> None:
+        super().__init__(retry_after=retry_after, limit=limit, reset_time=reset_time)
+        self.message = (
+            f"This session has {limit} open readers, as many as it may have. Close one, or try"
+            f" again in {retry_after} seconds."
+        )
+
+
 class Remedy(Enum):
     """What the engine does about a provider's error. It reads this, never the class."""
 

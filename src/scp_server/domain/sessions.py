@@ -55,6 +55,11 @@ class Session:
         """The id as others than its holder see it."""
         return masked_session(self.last4)
 
+    @property
+    def masked_secret(self) -> Secret:
+        """The masked id, where an id is expected."""
+        return Secret(self.masked_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:

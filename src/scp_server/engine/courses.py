@@ -9,11 +9,12 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from scp_server.domain.errors import ScpError, ShuttingDown, StorageUnavailable
+from scp_server.domain.errors import ShuttingDown, StorageUnavailable
 from scp_server.domain.secrets import short_stream
 from scp_server.domain.sessions import Session
-from scp_server.domain.streams import LedgerRow, Reason, Stream, StreamState
+from scp_server.domain.streams import LedgerRow, Place, Reason, Stream, StreamState
 from scp_server.engine.cursors import Cursors
+from scp_server.engine.endings import Ending, failed
 from scp_server.engine.live import (
     SAVE_AGAIN_AFTER,
     Leaving,
@@ -34,9 +35,8 @@ from scp_server.ports.renewals import Renewals
 from scp_server.ports.seals import Seals
 from scp_server.ports.sessions import SessionStore
 from scp_server.ports.streams import StreamStore
-from scp_wire.codes import ErrorCode, ErrorObject
 from scp_wire.encode import encode_body
-from scp_wire.events import EventData, EventType, StreamData, StreamErrorData
+from scp_wire.events import EventType, StreamData
 
 _LOG: Final = structlog.get_logger("scp.engine")
 
@@ -56,17 +56,6 @@ class Machinery:
     seals: Seals
     clock: Clock
     chance: Chance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a stream ended, and what its consumers are told last."""
-
-    state: StreamState
-    reason: str
-    error: ErrorObject | None = None
-    event_type: EventType | None = None
-    data: EventData | None = None
 
 
 class Courses:
@@ -94,7 +83,7 @@ class Courses:
         base = replace(row, epoch=live.window.epoch, n=live.window.head)
         machinery = self._machinery
         await machinery.streams.save(stream.stream_id, base, now=machinery.clock.now())
-        running = self._assemble(live, session, stream, base)
+        running = self._assemble(live, session, stream, base, before=not fresh)
         running.beginning, running.fresh = row, fresh
         running.share.items_written = max(base.items, stream.items_streamed)
         self._start(self.tasks, live, running)
@@ -178,7 +167,7 @@ class Courses:
         self, live: LiveSession, session: Session, before: Running, row: LedgerRow
     ) -> Running:
         base = replace(row, epoch=live.window.epoch, n=0)
-        running = self._assemble(live, session, before.stream, base)
+        running = self._assemble(live, session, before.stream, base, before=before.runner.items > 0)
         running.beginning = row
         running.share.items_written = max(row.items, before.share.items_written)
         running.read_before = before.items_read
@@ -189,37 +178,55 @@ class Courses:
         tasks.start_soon(self._course, live, running)
 
     def _assemble(
-        self, live: LiveSession, session: Session, stream: Stream, base: LedgerRow
+        self,
+        live: LiveSession,
+        session: Session,
+        stream: Stream,
+        base: LedgerRow,
+        *,
+        before: bool,
     ) -> Running:
-        machinery, config = self._machinery, stream.config
+        # It told of items that nobody has proven to have, and will take a new position to follow
+        # from: what vanished in between would never be called deleted.
+        again = before and base.place == Place()
+        machinery = self._machinery
         saver = Saver(machinery.streams, machinery.clock, stream.stream_id, base)
-        share = live.window.open(stream, saver.offer, base.items)
-        share.on_noted = saver.note
-        consented = Signal()
-        around = Surroundings(
+        around = self._around(live, session, stream, saver)
+        around.share.on_noted = saver.note
+        progress = Progress(last_activity=machinery.clock.now())
+        runner = Runner(
+            stream=stream,
+            around=around,
+            progress=progress,
+            place=Place(recovering=True) if again else base.place,
+            items=base.items,
+            again=again,
+        )
+        return Running(
+            stream=stream,
+            runner=runner,
+            progress=progress,
+            share=around.share,
+            saver=saver,
+            beginning=base,
+            fresh=False,
+            consented=around.consented,
+        )
+
+    def _around(
+        self, live: LiveSession, session: Session, stream: Stream, saver: Saver
+    ) -> Surroundings:
+        machinery, config = self._machinery, stream.config
+        return Surroundings(
             window=live.window,
-            share=share,
+            share=live.window.open(stream, saver.offer, saver.newest.items),
             connector=machinery.links.connector(config),
             link=machinery.links.link(session),
             clock=machinery.clock,
             chance=machinery.chance,
             cursor=self._cursors.maker(session.pk, stream.stream_id, config),
             mending=partial(mending, renewals=machinery.renewals, session=session),
-            consented=consented,
-        )
-        progress = Progress(last_activity=machinery.clock.now())
-        runner = Runner(
-            stream=stream, around=around, progress=progress, place=base.place, items=base.items
-        )
-        return Running(
-            stream=stream,
-            runner=runner,
-            progress=progress,
-            share=share,
-            saver=saver,
-            beginning=base,
-            fresh=False,
-            consented=consented,
+            consented=Signal(),
         )
 
     async def _course(self, live: LiveSession, running: Running) -> None:
@@ -249,10 +256,10 @@ class Courses:
         try:
             await running.runner.run()
         except StreamFailed as failure:
-            return _failed(failure.error)
+            return failed(failure.error)
         except Exception as fault:  # noqa: BLE001  (the boundary: one stream's fault stays its own)
             _LOG.exception("stream_crashed", stream=short_stream(running.stream.stream_id))
-            return _failed(fault)
+            return failed(fault)
         capped = running.runner.place.capped
         reason = Reason.PROVIDER_RESULT_CAP if capped else Reason.COMPLETED
         return Ending(state=StreamState.COMPLETED, reason=reason)
@@ -372,20 +379,3 @@ class Courses:
             return True
         # A failure waits for its first consumer: nobody asked for it.
         return ending.state is StreamState.FAILED and not running.share.all_proven
-
-
-def _failed(fault: Exception) -> Ending:
-    """Our own errors speak for themselves; a foreign one's words may hold content."""
-    code = fault.code if isinstance(fault, ScpError) else ErrorCode.INTERNAL_ERROR
-    message = (
-        fault.message
-        if isinstance(fault, ScpError)
-        else "The stream stopped on a fault of the server. Start it again from its cursor."
-    )
-    return Ending(
-        state=StreamState.FAILED,
-        reason=str(code),
-        error=ErrorObject(code=code, message=message),
-        event_type=EventType.STREAM_ERROR,
-        data=StreamErrorData(code=code, message=message, fatal=True),
-    )

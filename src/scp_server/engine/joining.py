@@ -138,7 +138,9 @@ class Joining:
         if epoch != self.live.window.epoch:
             return None
         mark = running.share.mark_at(n)
-        return mark and LedgerRow(epoch=epoch, n=mark.n, place=mark.place, items=mark.items)
+        if mark is None:
+            return None
+        return LedgerRow(epoch=epoch, n=mark.n, place=mark.place, items=mark.items)
 
     def _over(self, place: EventRef, *, winding: bool) -> list[GapData]:
         """Gaps of streams that have ended: what is not in the window will not be read again."""

@@ -63,8 +63,7 @@ class Saver:
         self._signal.fire()
 
     def note(self, mark: Mark) -> None:
-        """A place has been written to all, and may be named as proven later, even by who comes
-        after a restart."""
+        """A place has been written to all: it may be named as proven later, after a restart too."""
         self._noted = self._row(mark)
         self._signal.fire()
 

@@ -111,6 +111,8 @@ class Runner:
     place: Place
     items: int
     """Items of the stream emitted so far, over all epochs."""
+    again: bool = False
+    """Whether it begins again from the start: all is listed, and that is announced first."""
     _pace: SlidingLog = field(init=False)
     _in_batch: int = field(init=False, default=0)
     _followed_at: float = field(init=False, default=-math.inf)
@@ -139,8 +141,10 @@ class Runner:
 
         Raises: StreamFailed.
         """
-        if self.place == Place():
+        if self.place == Place() or self.again:
             await self._announce(EventType.STREAM_STARTED, self._stream_data("active"))
+        if self.again:
+            await self._announce(EventType.STREAM_GAP, self._gap("window"))
         sending, receiving = anyio.create_memory_object_stream[Parcel](1)
         with sending, receiving:
             async with anyio.create_task_group() as tasks:
@@ -316,7 +320,7 @@ class Runner:
             case Announcement.RESUMED:
                 return EventType.STREAM_RESUMED, self._stream_data("active")
             case Announcement.GAP:
-                return EventType.STREAM_GAP, self._gap()
+                return EventType.STREAM_GAP, self._gap("position_lost")
 
     async def _emit_item(self, change: Change, origin: Origin, *, last: bool) -> None:
         self.items += 1
@@ -381,11 +385,11 @@ class Runner:
             stream_type=self.stream.config.stream_type, status=status, items=self.items
         )
 
-    def _gap(self) -> GapData:
+    def _gap(self, reason: str) -> GapData:
         window, share = self.around.window, self.around.share
         return GapData(
             stream_id=self.stream.stream_id,
-            reason="position_lost",
+            reason=reason,
             after_event_id=str(EventRef(window.epoch, share.last_n)),
             reread=True,
             # A bounded listing does not say of what is not in it that it is gone.

@@ -69,7 +69,7 @@ class Window:
         return share
 
     def close(self, share: Share) -> None:
-        """Forget a stream and whatever of it has not been taken. Who reads only this one is done."""
+        """Forget a stream and what of it has not been taken. Who reads only this one is done."""
         self.drop(share)
         if self._shares.get(share.stream_id) is share:
             del self._shares[share.stream_id]

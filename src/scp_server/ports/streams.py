@@ -39,7 +39,7 @@ class StreamStore(Protocol):
         ...
 
     async def note(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
-        """This place was written to consumers, who may name it later: `place_at` finds it.
+        """Keep a place that was written to consumers, who may name it later: `place_at` finds it.
 
         It is not where a restart goes on, and its items do not count yet.
         """

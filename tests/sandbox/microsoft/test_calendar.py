@@ -182,6 +182,23 @@ async def test_an_occurrence_that_is_changed_becomes_an_exception(
     assert len(master["cancelledOccurrences"]) == 1
 
 
+async def test_what_became_an_exception_and_was_called_off_between_two_rounds_is_told(
+    microsoft: Microsoft, graph: Graph
+) -> None:
+    link = (await graph.round(DELTA, prefer=PAGES, **WINDOW)).link
+    series = await weekly(microsoft)
+    made = next(
+        e
+        for e in await shown(microsoft)
+        if e["seriesMasterId"] == series["id"] and e["type"] == "occurrence"
+    )
+    await microsoft.control(f"/{ADA}/events/{made['id']}/move", "POST", minutes=30)
+    await microsoft.control(f"/{ADA}/events/{made['id']}/delete", "POST")
+    told = await graph.round(link)
+    assert made["id"] in told.removed
+    assert series["id"] in told.ids
+
+
 async def test_a_series_that_goes_takes_its_occurrences_with_it(
     microsoft: Microsoft, graph: Graph
 ) -> None:

@@ -120,6 +120,8 @@ def _rows(calendar: Calendar, at: Round, window: Window) -> Iterator[Row]:
             # A change outside the window is told as a removal, too: nobody can tell which.
             gone = [name]
         yield from gone
+        # As with mail, what came and went since is told, too: nobody can tell what Graph does [M].
+        yield from sorted(touched - living - {name, *gone})
         yield from (event for event in now if _concerned(event, name, touched))
 
 

@@ -1,4 +1,4 @@
-"""Events as Graph's JSON (property list of section 9.1, explicit nulls)."""
+"""Events as Graph's JSON."""
 
 import base64
 import hashlib
@@ -40,7 +40,7 @@ def basic(kind: Kind[Event]) -> Kind[Event]:
 
 
 def occurrence(kind: Kind[Event], event: Event, asked: Asked) -> dict[str, Any]:
-    """An occurrence as a delta round has it: bare (section 8)."""
+    """An occurrence as a delta round has it: bare."""
     names = ("seriesMasterId", "type", "start", "end")
     return kind.show(event, asked, names, typed=True)
 
@@ -86,7 +86,7 @@ def _described(calendar: Calendar, ids: EventIds) -> dict[str, Property]:
         "seriesMasterId": lambda e, a: (
             ids.event(e.series_id, immutable=a.prefer.immutable) if e.series_id else None
         ),
-        "showAs": lambda e, _: _shown_as(e),
+        "showAs": lambda e, _: shown_as(e),
         "type": lambda e, _: kind_of(e),
         "webLink": lambda e, a: f"{a.call.base}/owa/?itemid={ids.event(e.id, immutable=False)}",
     }
@@ -101,7 +101,7 @@ def _detailed(calendar: Calendar) -> dict[str, Property]:
         "occurrenceId": lambda e, _: _occurrence_id(e),
         "isDraft": lambda _, __: False,
         "hideAttendees": lambda _, __: False,
-        "responseStatus": lambda e, _: _my_response(calendar, e),
+        "responseStatus": lambda e, _: my_response(calendar, e),
         "body": lambda e, a: _body(e, text=a.prefer.text),
         "start": lambda e, a: _when(e.start, a.prefer.zone),
         "end": lambda e, a: _when(e.end, a.prefer.zone),
@@ -139,10 +139,11 @@ def _uid(event: Event) -> str:
 def _occurrence_id(event: Event) -> str | None:
     if event.series_id is None or event.original is None:
         return None
-    return f"OID.{_uid(event)}.{event.original.moment:%Y-%m-%d}"
+    return f"OID.{_uid(event)}.{event.original.wall_day}"
 
 
-def _shown_as(event: Event) -> str:
+def shown_as(event: Event) -> str:
+    """`showAs`."""
     if event.status == "tentative":
         return "tentative"
     return "free" if event.transparent else "busy"
@@ -188,7 +189,8 @@ def _organizer(calendar: Calendar, event: Event) -> dict[str, Any]:
     return {"emailAddress": {"name": name, "address": event.organizer}}
 
 
-def _my_response(calendar: Calendar, event: Event) -> dict[str, str]:
+def my_response(calendar: Calendar, event: Event) -> dict[str, str]:
+    """`responseStatus`: the calendar's owner's."""
     if event.organizer == calendar.user.email:
         return {"response": "organizer", "time": UNSET}
     mine = next((a.response for a in event.attendees if a.email == calendar.user.email), None)

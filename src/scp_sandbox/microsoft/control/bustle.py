@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from typing import Any
 
 from scp_sandbox.microsoft.calendar.store import Calendar
 from scp_sandbox.microsoft.calendar.views import Window, instances
@@ -112,10 +113,22 @@ def contact_change(rng: random.Random, book: AddressBook) -> str:
         return f"create {made.id}"
     chosen = rng.choice(living)
     if verb == "update":
-        book.update(chosen.id, title=f"Title {rng.randint(1, 10**6)}")
+        book.update(chosen.id, **_card_change(rng))
     else:
         book.delete(chosen.id)
     return f"{verb} {chosen.id}"
+
+
+def _card_change(rng: random.Random) -> dict[str, Any]:
+    number = rng.randint(1, 10**6)
+    changes: list[dict[str, Any]] = [
+        {"title": f"Title {number}"},
+        {"company": f"Company {number}"},
+        {"family": f"Renamed{number}"},
+        {"emails": (Handle(f"new{number}@neighbour.example"), Handle(f"b{number}@home.example"))},
+        {"phones": (Handle(f"+1 555 {number}"),)},
+    ]
+    return rng.choice(changes)
 
 
 def file_change(rng: random.Random, drive: Drive) -> str:

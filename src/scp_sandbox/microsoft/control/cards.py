@@ -7,7 +7,7 @@ from scp_sandbox.control.asked import ControlError, read
 from scp_sandbox.microsoft.contacts.book import Contacts
 from scp_sandbox.microsoft.control.asked import Card, Paper
 from scp_sandbox.microsoft.drive.files import Files
-from scp_sandbox.microsoft.drive.shapes import name_of
+from scp_sandbox.microsoft.drive.shapes import name_of, size_of, stamp
 from scp_sandbox.microsoft.estate import Holding
 from scp_sandbox.world.addressbook import Entry
 from scp_sandbox.world.contact import Contact, Handle
@@ -119,6 +119,8 @@ def _contact_entry(contacts: Contacts, contact: Contact) -> dict[str, Any]:
         "folder": contacts.folder_of(contact).name,
         "displayName": contact.display,
         "emails": [handle.value for handle in contact.emails],
+        "phones": [[handle.kind, handle.value] for handle in contact.phones],
+        "company": contact.company,
     }
 
 
@@ -128,4 +130,6 @@ def _file_entry(files: Files, node: Node) -> dict[str, Any]:
         "name": name_of(node),
         "folder": node.is_folder,
         "parent": files.id_of(node.parent) if node.parent else None,
+        "size": None if node.is_folder else size_of(node),
+        "modified": stamp(node.modified_us),
     }

@@ -8,6 +8,7 @@ from scp_sandbox.control.asked import ControlError, read
 from scp_sandbox.microsoft.calendar.delta import window_of
 from scp_sandbox.microsoft.calendar.desk import find
 from scp_sandbox.microsoft.calendar.ids import EventIds
+from scp_sandbox.microsoft.calendar.shapes import my_response, shown_as
 from scp_sandbox.microsoft.calendar.store import Calendar
 from scp_sandbox.microsoft.calendar.views import kind_of, within
 from scp_sandbox.microsoft.control.asked import Appointment, Shift
@@ -114,4 +115,16 @@ def _entry(calendar: Calendar, event: Event) -> dict[str, Any]:
         "subject": event.summary,
         "start": event.start.moment.isoformat(),
         "end": event.end.moment.isoformat(),
+        "allDay": event.start.day is not None,
+        "showAs": shown_as(event),
+        "response": my_response(calendar, event)["response"],
+        "calledOff": _called_off_of(calendar, event),
     }
+
+
+def _called_off_of(calendar: Calendar, series: Event) -> list[str]:
+    """When the instances of a series that were called off would have begun, as an EXDATE has it."""
+    if not series.recurrence:
+        return []
+    there = calendar.root(series.id).exceptions
+    return sorted(e.original.stamp for e in there if e.status == "cancelled" and e.original)

@@ -78,6 +78,7 @@ OPENED: Final[dict[str, Any]] = {
     "expires_at": 1640995800.0,
 }
 EXCHANGE: Final[dict[str, Any]] = {"code": "q0S7…"}
+TICKET: Final[dict[str, Any]] = {"ticket": "ticket-9cK2…", "expires_at": 1640995230.0}
 HANDED_OVER: Final[dict[str, Any]] = {"session_id": "session-…"}
 SESSION: Final[dict[str, Any]] = {
     "session_id": _MASKED,

@@ -52,7 +52,7 @@ async def start(call: Call) -> StreamStarted:
 
 async def status(call: Call) -> StreamStatus:
     """`GET /api/stream/{stream_id}/status`."""
-    view = await _own_stream(call)
+    view = await own_stream(call)
     stream = view.stream
     return StreamStatus(
         stream_id=stream.stream_id,
@@ -78,7 +78,7 @@ async def status(call: Call) -> StreamStatus:
 
 async def stop(call: Call) -> StreamStopped:
     """`POST /api/stream/{stream_id}/stop`."""
-    view = await _own_stream(call)
+    view = await own_stream(call)
     stopped = await call.services.supervisor.stop(view.stream.stream_id)
     return StreamStopped(stream_id=stopped.stream.stream_id, status=stopped.stream.state.value)
 
@@ -103,7 +103,7 @@ async def list_streams(call: Call) -> StreamList:
     )
 
 
-async def _own_stream(call: Call) -> StreamView:
+async def own_stream(call: Call) -> StreamView:
     """The stream of the path, if the caller may see it.
 
     A stream id alone opens its own stream; a session that is presented must be the stream's.

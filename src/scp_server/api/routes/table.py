@@ -3,7 +3,7 @@
 from typing import Final
 
 from scp_server.api.operations import Access, Operation, Parameter
-from scp_server.api.routes import examples, health, oauth, providers, sessions, streams
+from scp_server.api.routes import events, examples, health, oauth, providers, sessions, streams
 from scp_server.domain.errors import StreamConfigError
 from scp_server.domain.streams import StreamState
 from scp_wire import rest
@@ -41,6 +41,52 @@ def _text(name: str, description: str, example: str) -> Parameter:
         example=example,
     )
 
+
+_READING: Final = (
+    _STREAM_ID,
+    Parameter(
+        name="format",
+        place="query",
+        schema={"type": "string", "enum": ["sse", "ndjson"]},
+        description="Goes before `Accept`.",
+        example="ndjson",
+    ),
+    Parameter(
+        name="last_event_id",
+        place="query",
+        schema={"type": "string", "pattern": "^([0-9a-f]{8,32}-(0|[1-9][0-9]{0,17}))?$"},
+        description="The last event that was processed; where no header says so.",
+        example="4f02a9c1d3e5-17",
+    ),
+    Parameter(
+        name="Last-Event-ID",
+        place="header",
+        schema={"type": "string", "pattern": "^([0-9a-f]{8,32}-(0|[1-9][0-9]{0,17}))?$"},
+        description="The last event that was processed. Browsers send it by themselves.",
+        example="4f02a9c1d3e5-17",
+    ),
+    Parameter(
+        name="batch",
+        place="query",
+        schema={"type": "string", "enum": ["true", "false"], "default": "false"},
+        description="Consecutive items as one `data_batch`.",
+        example="true",
+    ),
+    Parameter(
+        name="max_events",
+        place="query",
+        schema={"type": "integer", "minimum": 1, "maximum": events.MAX_EVENTS},
+        description="The response ends after so many events; a batch is one.",
+        example="100",
+    ),
+    Parameter(
+        name="timeout",
+        place="query",
+        schema={"type": "number", "minimum": 1, "maximum": events.MAX_TIMEOUT},
+        description="The response ends after so many seconds.",
+        example="60",
+    ),
+)
 
 _STREAMS: Final = (
     Operation(
@@ -102,6 +148,25 @@ _STREAMS: Final = (
     ),
     Operation(
         method="GET",
+        path="/api/stream/{stream_id}/events",
+        name="readStreamEvents",
+        tag="streams",
+        summary="A stream's events as they come: server-sent events, or lines of JSON.",
+        description="Server-sent events where `Accept` prefers `text/event-stream`, else lines of"
+        " JSON. The response ends with the stream. Its header SCP-Last-Event-ID is the event after"
+        " which it begins. 204: the last event was named, and there is nothing more.",
+        handler=events.read_events,
+        access=Access.SESSION,
+        media="text/event-stream",
+        other_media=("application/x-ndjson",),
+        may_be_empty=True,
+        codes=(ErrorCode.STREAM_NOT_FOUND,),
+        parameters=_READING,
+        starts_work=True,
+        takes_tickets=True,
+    ),
+    Operation(
+        method="GET",
         path="/api/streams",
         name="listStreams",
         tag="streams",
@@ -150,6 +215,20 @@ _SESSIONS: Final = (
         answer=rest.SessionHandedOver,
         codes=(ErrorCode.SESSION_NOT_FOUND,),
         examples={"request": examples.EXCHANGE, "answer": examples.HANDED_OVER},
+    ),
+    Operation(
+        method="POST",
+        path="/api/tickets",
+        name="openTicket",
+        tag="sessions",
+        summary="A ticket to read a stream with, for clients that can only use a URL.",
+        description="It is good once, as `?ticket=`, within 30 seconds.",
+        handler=events.open_ticket,
+        access=Access.SESSION,
+        body=rest.OpenTicket,
+        body_optional=True,
+        answer=rest.TicketOpened,
+        examples={"answer": examples.TICKET},
     ),
     Operation(
         method="GET",

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from scp_server.domain.changes import Change
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading, Reply
-from scp_server.providers.foreign import identifier, text
+from scp_server.providers.foreign import identifier, text, texts
 from scp_server.providers.microsoft.calendar_filters import EventJudge, Span
 from scp_server.providers.microsoft.delta import PAGE, prefer
+from scp_server.providers.microsoft.newest import short_hash
 from scp_server.providers.microsoft.shapes_calendar import begin_of, calendar_event, end_of
 from scp_server.providers.microsoft.values import version_of
 from scp_server.providers.moments import parsed
@@ -81,7 +82,7 @@ class OutlookCalendar:
         return None
 
     def round(self, folder: str) -> Ask:
-        """The start of a window's delta query. It takes no $select (providers.md 8)."""
+        """The start of a window's delta query. It takes no $select (Graph, "event: delta")."""
         low, _, high = folder.partition(_BETWEEN)
         return Ask(
             method="graph.calendarView.delta",
@@ -158,7 +159,16 @@ class OutlookCalendar:
         if not self._judge.includes(body):
             return None
         item = calendar_event(body, self._calendar or None)
-        return Change(kind=kind, item=item, version=version_of(body), raw=body)
+        return Change(kind=kind, item=item, version=_version(body), raw=body)
+
+
+def _version(body: Mapping[str, Any]) -> str:
+    """The change key; of a series with its called-off occurrences.
+
+    Nothing that Microsoft documents says that calling one off gives the master a new key.
+    """
+    off = texts(body.get("cancelledOccurrences"))
+    return version_of(body) + (f" {short_hash(' '.join(off))}" if off else "")
 
 
 def _is_whole(body: Mapping[str, Any]) -> bool:

@@ -122,7 +122,7 @@ class SqlStreams:
         await self._insert(stream_id, row, now, Lines(_UPDATE_COUNT, [count]))
 
     async def note(self, stream_id: str, row: LedgerRow, *, now: float) -> None:
-        """This place was written to consumers, who may name it later: `place_at` finds it.
+        """Keep a place that was written to consumers, who may name it later: `place_at` finds it.
 
         Raises: StreamNotFound.
         """
