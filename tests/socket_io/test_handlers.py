@@ -276,7 +276,6 @@ async def test_a_server_that_ends_tells_all_farewells_and_stops_handlers() -> No
     async with running(server):
         line, client = await entered(server)
         await line.says('42["e"]')
-        line.tape.close = lambda: line.connection.lost(error=False)  # type: ignore[method-assign]
     assert left == [Reason.SERVER_CLOSE]
     assert stopped == ["e"]
     assert not client.open

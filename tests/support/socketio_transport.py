@@ -18,23 +18,26 @@ QUERY = b"EIO=4&transport=websocket"
 
 @dataclass(slots=True)
 class Tape:
-    """A WebSocket of nobody: what it was told, in order. `stuck` bytes count as backlog."""
+    """A WebSocket of nobody: what it was told, in order."""
 
     written: list[str | bytes] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     keeps: bool = False
     """Whether what is written stays, as with a client that does not read."""
     backlog: int = 0
+    connection: Connection | Probe | None = None
+    """Told of the end when there is one."""
 
     @property
     def name(self) -> Literal["polling", "websocket"]:
         """See `Transport`."""
         return "websocket"
 
-    def write(self, message: Message) -> None:
+    def write(self, message: Message) -> int:
         """See `Transport`."""
         self.written += [p if isinstance(p, bytes) else "4" + p for p in message.packets]
         self.backlog += message.size if self.keeps else 0
+        return self.backlog
 
     def write_packet(self, text: str) -> None:
         """See `Transport`."""
@@ -51,6 +54,8 @@ class Tape:
     def close(self) -> None:
         """See `Transport`."""
         self.told.append("close")
+        if self.connection is not None:
+            self.connection.lost(error=False)
 
     def abort(self) -> None:
         """See `Transport`."""
@@ -101,6 +106,7 @@ def opened(server: Server, query: bytes = QUERY) -> Line:
     request = Request(path="/socket.io/", query=query, headers=(), address="192.0.2.1")
     connection = server.open_websocket(request, tape)
     assert not isinstance(connection, Refusal), connection
+    tape.connection = connection
     (hello,) = tape.taken()
     return Line(tape, connection, json.loads(hello[1:])["sid"])
 
