@@ -187,11 +187,13 @@ class Connection:
 
     def pause(self) -> None:
         """Read nothing more for now."""
-        self._transport.pause()
+        if self.reason is None:
+            self._transport.pause()
 
     def resume(self) -> None:
         """Read on."""
-        self._transport.resume()
+        if self.reason is None:
+            self._transport.resume()
 
     def reschedule(self) -> None:
         """A deadline has changed."""
