@@ -284,7 +284,7 @@ class WindowMachine(RuleBasedStateMachine):
             for stream_type in lost:
                 self.open_a_stream(stream_type)
         for stream_type, stream in self.streams.items():
-            if wanted.wants(stream_type) and not consumer.reader.wants(stream_type):
+            if wanted.wants(stream.share) and not consumer.reader.wants(stream.share):
                 # What others have proven and is gone was never owed to it.
                 floor = consumer.floors.get(stream_type, 0)
                 consumer.floors[stream_type] = max(floor, stream.share.evicted_n)
