@@ -100,9 +100,9 @@ async def ends(stream: SocketStream) -> bytes:
         try:
             while not _is_closed(read):
                 read += await stream.receive()
-            return read
         except (anyio.EndOfStream, anyio.BrokenResourceError):
-            return read
+            pass
+    return read
 
 
 def _is_closed(read: bytes) -> bool:

@@ -13,9 +13,9 @@ from typing import Any, Final
 import anyio
 import uvicorn
 from anyio.lowlevel import checkpoint
-from scp_socketio.server.lane import lane
 
 from scp_socketio import Client, Handshake, ProtocolError, Reason, Server, Settings
+from scp_socketio.server.lane import lane
 
 WITHIN: Final = 30.0
 """Seconds in which anything that is waited for must happen."""
@@ -202,10 +202,12 @@ async def serving(
                 watched,
                 ws=way.value if way is Way.ASGI else lane(server),
                 ws_per_message_deflate=False,
+                ws_max_size=server.settings.max_message,  # by ASGI only whole messages are seen
                 ws_ping_interval=None,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                timeout_keep_alive=int(AN_HOUR),  # else connections of neighbours end meanwhile
             )
         )
         running = Running(

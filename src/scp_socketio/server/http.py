@@ -35,6 +35,8 @@ class Exchange:
 
     async def body(self, limit: int) -> bytes | Refusal:
         """The body; why not, if it is larger than `limit` or its sender went away."""
+        if _announces_more(self.request, limit):
+            return TOO_LARGE
         parts: list[bytes] = []
         size = 0
         while True:
@@ -71,6 +73,12 @@ class Exchange:
             headers += [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _announces_more(request: Request, limit: int) -> bool:
+    """Whether the body is too large by its own account: then it is not waited for."""
+    length = next((value for name, value in request.headers if name == b"content-length"), b"")
+    return length.isdigit() and (len(length) > len(str(limit)) or int(length) > limit)
 
 
 def answer_headers(request: Request, settings: Settings) -> Headers:
