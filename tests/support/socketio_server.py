@@ -177,7 +177,7 @@ def _listen(server: Server, heard: Heard) -> None:
         heard.bad.append(error)
 
     @server.on_error()
-    def failed(client: Client, event: str, error: Exception) -> None:
+    def failed(client: Client | None, event: str, error: Exception) -> None:
         heard.errors.append((event, error))
 
 
