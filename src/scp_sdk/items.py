@@ -87,6 +87,10 @@ class Recent:
             del self._last[next(iter(self._last))]
         return True
 
+    def forget(self, identity: str) -> None:
+        """An item is gone: whatever comes of it next is new."""
+        self._last.pop(identity, None)
+
 
 class Tale:
     """What a reader knows of its stream."""
@@ -129,9 +133,16 @@ class Tale:
         seen = self._count(event, brought)
         items = self._items(event, brought, seen)
         if event.event_type == EventType.STREAM_RESUMED and self._holdings is not None:
-            items += [_gone(*each, event) for each in self._holdings.listing_ends()]
+            items += self._not_listed(self._holdings, event)
         self._conclude(event)
         return items
+
+    def _not_listed(self, holdings: Holdings, event: Event) -> list[StreamItem]:
+        gone = holdings.listing_ends()
+        for identity, _ in gone:
+            # Should it come back as it was, that is news.
+            self._recent.forget(identity)
+        return [_gone(*each, event) for each in gone]
 
     def _note_gap(self, event: Event) -> None:
         # A gap of the window is told outside the stream's order, one of the provider's within it.

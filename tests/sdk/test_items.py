@@ -172,3 +172,11 @@ def test_a_resumption_without_a_complete_listing_deletes_nothing() -> None:
     tale = Tale(STREAM, holdings=Holdings())
     tale.read(event(update(1, "a")))
     assert tale.read(resumed(2)) == []
+
+
+def test_what_was_not_listed_and_comes_back_unchanged_is_given_out_again() -> None:
+    tale = Tale(STREAM, holdings=Holdings())
+    tale.read(event(update(1, "a")))
+    tale.read(gap(2))
+    assert [item.change for item in tale.read(resumed(3))] == ["deleted"]
+    assert [item.id for item in tale.read(event(update(4, "a")))] == ["a"]
