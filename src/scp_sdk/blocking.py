@@ -102,14 +102,19 @@ class SCPClient:
         max_retries: int = 0,
         patience: Patience | None = None,
     ) -> None:
-        self._inner = AsyncSCPClient(
-            base_url,
-            session_id,
-            operator_key,
-            timeout,
-            max_retries=max_retries,
-            patience=patience,
+        self._begin(
+            AsyncSCPClient(
+                base_url,
+                session_id,
+                operator_key,
+                timeout,
+                max_retries=max_retries,
+                patience=patience,
+            )
         )
+
+    def _begin(self, inner: AsyncSCPClient) -> None:
+        self._inner = inner
         self._starting = threading.Lock()
         self._portal: BlockingPortal | None = None
         self._resources = ExitStack()
