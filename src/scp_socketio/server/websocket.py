@@ -127,7 +127,7 @@ class AsgiWebSocket(Transport):
                     if self._backlog < self._low_water:
                         connection.writable()
                 if self._closing:
-                    await send({"type": "websocket.close", "code": _NORMAL})
+                    await _told(send, {"type": "websocket.close", "code": _NORMAL})
                     break
         except OSError:  # the peer is gone (ASGI, "Send Exceptions")
             connection.lost(error=True)
@@ -135,14 +135,14 @@ class AsgiWebSocket(Transport):
 
     async def _write_one(self, item: Message | str, send: Send) -> None:
         if isinstance(item, str):
-            await send({"type": "websocket.send", "text": item})
+            await _told(send, {"type": "websocket.send", "text": item})
             self._backlog -= len(item)
             return
         for packet in item.packets:
             if isinstance(packet, bytes):
-                await send({"type": "websocket.send", "bytes": packet})
+                await _told(send, {"type": "websocket.send", "bytes": packet})
             else:
-                await send({"type": "websocket.send", "text": MESSAGE + packet})
+                await _told(send, {"type": "websocket.send", "text": MESSAGE + packet})
         self._backlog -= item.size
 
     def _add(self, item: Message | str, size: int) -> None:
@@ -151,6 +151,18 @@ class AsgiWebSocket(Transport):
         self._waiting.append(item)
         self._backlog += size
         self._wake.set()
+
+
+async def _told(send: Send, event: Event) -> None:
+    """Send. Raises: OSError, also where the server has closed the WebSocket by itself.
+
+    uvicorn does so when a frame is no UTF-8 or too large, and calls a send after that a fault of
+    ours, before there is a `websocket.disconnect` to be read.
+    """
+    try:
+        await send(event)
+    except RuntimeError as ended:
+        raise ConnectionAbortedError("the server has closed the WebSocket") from ended
 
 
 async def serve_websocket(sessions: Sessions, scope: Scope, receive: Receive, send: Send) -> None:
