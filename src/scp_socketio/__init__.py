@@ -1,4 +1,16 @@
-"""A Socket.IO server (protocol 5 over Engine.IO 4) for ASGI, and a fast lane inside uvicorn."""
+"""A Socket.IO server (protocol 5 over Engine.IO 4) for ASGI, and a fast lane inside uvicorn.
+
+    from scp_socketio import Client, Server
+
+    app = Server()
+
+    @app.on("echo")
+    async def echo(client: Client, *args: object) -> object:
+        client.emit("echoed", *args)
+        return args  # the acknowledgement, if one is wanted
+
+served by ``uvicorn module:app``, or by any other ASGI server that runs on asyncio.
+"""
 
 from scp_socketio.engine.handshake import Handshake, Refusal, Request
 from scp_socketio.errors import CallTimedOut, ConnectRefused, Gone, ProtocolError

@@ -13,7 +13,9 @@ class Settings:
     ``connect_timeout``: how long a connection may be without any namespace.
     ``max_message``: bytes of one frame or of one POST that a client may send (``maxPayload``).
     ``max_depth``: how deep arrays and objects may nest in what a client sends.
-    ``max_payload_packets``: packets in one POST. ``max_handlers``: handlers of one connection that
+    ``max_payload_packets``: packets in one POST; the clients of JavaScript and of python-socketio
+    put into one whatever they were given to send meanwhile, as far as ``max_message`` goes.
+    ``max_handlers``: handlers of one connection that
     may run at once; beyond, nothing more is read from it until one ends.
     ``max_backlog``: bytes that may wait for a client that does not read; beyond, it is dropped.
     ``high_water`` and ``low_water`` bound the hysteresis of ``Client.drain`` and ``on_writable``.
