@@ -94,9 +94,10 @@ async def ask(port: int, method: str = "GET", path: str = PATH, **headers: str |
     return head + body
 
 
-async def test_the_handshake_is_answered_with_no_extension_and_no_subprotocol() -> None:
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+async def test_the_handshake_is_answered_with_no_extension_and_no_subprotocol(http: str) -> None:
     server = patient(headers=((b"x-frame", b"none"),))
-    async with laned(server, headers=[("x-node", "7")]) as (_, port):
+    async with laned(server, headers=[("x-node", "7")], http=http) as (_, port):
         answer = await ask(
             port,
             Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits",
