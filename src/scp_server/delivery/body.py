@@ -72,8 +72,10 @@ class Body:
         """See `Wire`."""
         return self._heard + BEAT_SECONDS
 
-    async def open(self, place: EventRef | None) -> None:
-        """Write what the form begins with."""
+    async def open(self, start: MutableMapping[str, Any], place: EventRef | None) -> None:
+        """Begin the response at once, so that the client knows that it is connected."""
+        self.sending = True
+        await self._send(start)
         await self._write(self._form.opening(place))
 
     async def send(self, flush: Flush) -> bool:

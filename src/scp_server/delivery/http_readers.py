@@ -31,7 +31,8 @@ from scp_wire.events import EventType, StreamErrorData
 
 _LOG: Final = structlog.get_logger("scp.delivery")
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 
 READERS_OF_A_SESSION: Final = 5
 """Open at the same time."""
@@ -145,22 +146,22 @@ class Reading:
             self._readers.audience.leave(self._session.pk, self._attendance.reader)
         self._readers.closed(self._session.pk)
 
-    async def carry(self, receive: Receive, send: Send, line: Line | None) -> None:
-        """Write the body of a response that was started, until one of its ends comes."""
+    async def carry(self, start: Message, receive: Receive, send: Send, line: Line | None) -> None:
+        """Write the response that `start` begins, until one of its ends comes."""
         clock = self._readers.outlet.clock
         body = Body(self._wanted.form, send, self._shown, clock, self._wanted.max_events)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
                 tasks.start_soon(self._watch, body, line, tasks.cancel_scope)
-                await self._write(body)
+                await self._write(start, body)
                 tasks.cancel_scope.cancel()
         finally:
             self.close()
 
-    async def _write(self, body: Body) -> None:
+    async def _write(self, start: Message, body: Body) -> None:
         try:
-            await body.open(self.began)
+            await body.open(start, self.began)
             await self._deliver(body)
             self._ending = True
             await body.end()

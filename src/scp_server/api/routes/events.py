@@ -42,11 +42,9 @@ class EventsResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Begin at once, so that the client knows that it is connected; then carry the events."""
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._reading.carry(receive, send, line_below(scope))
-        finally:
-            self._reading.close()
+        headers = self.raw_headers
+        start = {"type": "http.response.start", "status": self.status_code, "headers": headers}
+        await self._reading.carry(start, receive, send, line_below(scope))
 
 
 async def read_events(call: Call) -> Response:
