@@ -1,8 +1,8 @@
 """Measure the fast lane against bare writers: `python bench/socketio/run.py [RUNS]`.
 
 The server runs on core 0, the load client on core 1. Every figure is the best of RUNS interleaved
-runs (5 by default) of ten rounds each: what else the machine does only ever adds. `us` is the server's CPU time for
-one delivery, in microseconds.
+runs (5 by default) of ten rounds each: what else the machine does only ever adds. `us` is the
+server's CPU time for one delivery, in microseconds.
 """
 
 import json
