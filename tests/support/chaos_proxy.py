@@ -22,19 +22,23 @@ class ChaosProxy:
     def __init__(self, behind: str, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.aborted = 0
-        """Connections broken so far."""
+        """How often connections were broken."""
         self._behind = URL(behind)
         self._open: set[SocketStream] = set()
 
-    def abort(self) -> None:
-        """Reset every connection, towards both sides, in the middle of what is on its way."""
+    def abort(self) -> bool:
+        """Reset every connection, towards both sides, in the middle of what is on its way.
+
+        False when there is none.
+        """
         for stream in self._open:
             raw = stream._transport.get_extra_info("socket")  # type: ignore[attr-defined]
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        self.aborted += len(self._open) // 2
         ends, self._open = self._open, set()
+        self.aborted += bool(ends)
         for stream in ends:
             stream._transport.abort()  # type: ignore[attr-defined]
+        return bool(ends)
 
     async def carry(self, client: SocketStream) -> None:
         """Serve one connection."""
