@@ -13,10 +13,10 @@ class Settings:
     ``connect_timeout``: how long a connection may be without any namespace.
     ``max_message``: bytes of one frame or of one POST that a client may send (``maxPayload``).
     ``max_depth``: how deep arrays and objects may nest in what a client sends.
-    ``max_payload_packets``: packets in one POST; the clients of JavaScript and of python-socketio
-    put into one whatever they were given to send meanwhile, as far as ``max_message`` goes.
-    ``max_handlers``: handlers of one connection that
-    may run at once; beyond, nothing more is read from it until one ends.
+    ``max_payload_packets``: packets in one POST; honest clients put into one whatever they were
+    given to send meanwhile, as far as ``max_message`` goes.
+    ``max_handlers``: handlers of one connection that may run at once; beyond, nothing more is read
+    from it until one ends.
     ``max_backlog``: bytes that may wait for a client that does not read; beyond, it is dropped.
     ``high_water`` and ``low_water`` bound the hysteresis of ``Client.drain`` and ``on_writable``.
     ``origins``: browser origins ("https://app.example") that may connect besides the host that was
@@ -33,7 +33,7 @@ class Settings:
     upgrade_timeout: float = 10.0
     max_message: int = 65_536
     max_depth: int = 16
-    max_payload_packets: int = 16
+    max_payload_packets: int = 1000
     max_handlers: int = 16
     max_backlog: int = 2 * 1024 * 1024
     high_water: int = 64 * 1024

@@ -181,6 +181,20 @@ def _listen(server: Server, heard: Heard) -> None:
         heard.errors.append((event, error))
 
 
+def _config(way: Way, server: Server, app: "Watched") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        ws=way.value if way is Way.ASGI else lane(server),
+        ws_per_message_deflate=False,
+        ws_max_size=server.settings.max_message,  # by ASGI only whole messages are seen
+        ws_ping_interval=None,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=int(AN_HOUR),  # else connections of neighbours end meanwhile
+    )
+
+
 @asynccontextmanager
 async def serving(
     way: Way,
@@ -197,19 +211,7 @@ async def serving(
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
-        http = uvicorn.Server(
-            uvicorn.Config(
-                watched,
-                ws=way.value if way is Way.ASGI else lane(server),
-                ws_per_message_deflate=False,
-                ws_max_size=server.settings.max_message,  # by ASGI only whole messages are seen
-                ws_ping_interval=None,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_keep_alive=int(AN_HOUR),  # else connections of neighbours end meanwhile
-            )
-        )
+        http = uvicorn.Server(_config(way, server, watched))
         running = Running(
             server=server,
             heard=heard,

@@ -131,13 +131,9 @@ async def assert_reported(running: Running) -> None:
 
 
 @pytest.mark.parametrize("packets", BAD.values(), ids=BAD)
-async def test_an_invalid_post_ends_the_session_at_once(
-    way: Way, packets: list[str | bytes]
-) -> None:
-    if way is not Way.ASGI:
-        pytest.skip("no WebSocket is in this")
+async def test_an_invalid_post_ends_the_session_at_once(packets: list[str | bytes]) -> None:
     encoded = [p if isinstance(p, str) else f"b{p.hex()}MQ==" for p in packets]
-    async with serving(way, patient(binary=True)) as running, polling(running) as raw:
+    async with serving(Way.ASGI, patient(binary=True)) as running, polling(running) as raw:
         await raw.connect()
         assert (await raw.post(*encoded)).status == 400
         assert (await raw.ask("GET")).code == 1

@@ -19,7 +19,7 @@ async def test_a_client_whose_network_fails_comes_back(way: Way, transports: str
             again = await browser.sees("connect")
             assert again["id"] != first["id"]
             await running.until(lambda: len(list(running.server.clients("/"))) == 1)
-        assert len(running.heard.left) == 5
+        await running.until(lambda: len(running.heard.left) == 5)
         assert {reason for _, reason in running.heard.left} <= LOST | {Reason.PING_TIMEOUT}
         await browser.emit("message", "alive")
         assert await browser.hears("message-back") == ["alive"]
