@@ -2,8 +2,9 @@
 
     python examples/websocket_client_example.py --url http://localhost:5000 --events 20
 
-python-socketio's client takes the session id as `auth` (its connect has no `query`). It connects
-again by itself; naming the last event it has seen makes the server go on right there.
+It needs `pip install "python-socketio[asyncio_client]"`; the SDK needs nothing. That client takes
+the session id as `auth` (its connect has no `query`). It connects again by itself; naming the last
+event it has seen makes the server go on right there.
 """
 
 import argparse

@@ -1,5 +1,9 @@
 """The fakes that users test their agents with: they behave as the real client does."""
 
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from scp_sdk import (
@@ -128,3 +132,16 @@ def test_the_other_calls_answer() -> None:
         assert client.list_streams()["total_count"] == 0
         assert client.providers() == {}
         assert client.end_session()["provider_revocation"] == "not_needed"
+
+
+def test_the_example_in_the_documentation_runs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sdk.md").read_text()
+    (example,) = re.findall(
+        r"```python\n(from scp_sdk import[^`]*testing import.*?)```", text, re.S
+    )
+    names: dict[str, Any] = {}
+    exec(compile(example, "docs/sdk.md", "exec"), names)  # noqa: S102  (our own page)
+    tests = [names[name] for name in names if name.startswith("test_")]
+    assert len(tests) == 2
+    for test in tests:
+        test()
