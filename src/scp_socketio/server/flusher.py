@@ -52,11 +52,9 @@ class Flusher:
             self.loop.call_soon(self._flush)
 
     def join(self, parts: list[bytes]) -> bytes:
-        """The parts as one. The list is kept for comparison: do not change it afterwards."""
-        if len(parts) == 1:
-            return parts[0]
+        """The parts as one; the list is the caller's again."""
         if parts != self._parts:  # the same objects compare by identity, at once
-            self._parts, self._joined = parts, b"".join(parts)
+            self._parts, self._joined = parts.copy(), b"".join(parts)
         return self._joined
 
     def _flush(self) -> None:

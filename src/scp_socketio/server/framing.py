@@ -154,6 +154,9 @@ class FramedTransport(asyncio.Protocol):
         self._blocked = False
         if self._phase == OPEN:
             self._room = self._settings.high_water
+        if self._pong is not None:
+            pong, self._pong = self._pong, None
+            self._append(pong)
         self._hand_on()
         self._tell_writable()
 
@@ -257,16 +260,15 @@ class FramedTransport(asyncio.Protocol):
 
     def _hand_on(self) -> None:
         """Give the socket what waits, until it is full."""
-        if self._pong is not None and not self._blocked:
-            self._pending.append(self._pong)
-            self._waiting += len(self._pong)
-            self._pong = None
-        while self._pending and not self._blocked:
-            if self._waiting <= WRITE_BYTES:
-                parts, self._pending, self._waiting = self._pending, [], 0
-            else:
-                parts = self._take()
-            self._socket.write(self._flusher.join(parts))
+        pending = self._pending
+        while pending and not self._blocked:
+            if self._waiting > WRITE_BYTES:
+                self._socket.write(self._flusher.join(self._take()))
+                continue
+            data = pending[0] if len(pending) == 1 else self._flusher.join(pending)
+            pending.clear()
+            self._waiting = 0
+            self._socket.write(data)
 
     def _take(self) -> list[bytes]:
         """As many parts as make a write, whole frames each."""
@@ -321,7 +323,8 @@ class FramedTransport(asyncio.Protocol):
     def _end(self, phase: int) -> None:
         """Write nothing more."""
         self._phase, self._room = phase, _NO_ROOM
-        self._pending, self._waiting, self._pong = [], 0, None
+        self._pending.clear()
+        self._waiting, self._pong = 0, None
 
     def _reap(self) -> None:
         """Do not wait for ever for a client that is to go."""
