@@ -321,3 +321,12 @@ async def test_an_unknown_path_and_a_bad_request_have_their_types(
         await client.get_stream_status(STREAM)
     with pytest.raises(StreamNotFound):
         await client.get_stream_status(STREAM)
+
+
+async def test_a_stream_needs_a_type_or_an_id_and_not_both(client: AsyncSCPClient) -> None:
+    with pytest.raises(ValueError, match="stream_type"):
+        client.stream()
+    with pytest.raises(ValueError, match="stream_type"):
+        client.stream(stream_type="files", stream_id=STREAM)
+    with pytest.raises(ValueError, match="last_event_id"):
+        client.stream(stream_type="files", last_event_id="e1-1")

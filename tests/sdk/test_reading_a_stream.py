@@ -392,12 +392,3 @@ async def test_a_session_that_ended_meanwhile_ends_the_attempts_to_come_back(
     server.plays = [Play(events=[update(1, "a")], then="drop"), Play(refusal=gone)]
     with pytest.raises(SessionNotFound):
         await names(client, wire)
-
-
-async def test_a_stream_needs_a_type_or_an_id_and_not_both(client: AsyncSCPClient) -> None:
-    with pytest.raises(ValueError, match="stream_type"):
-        client.stream()
-    with pytest.raises(ValueError, match="stream_type"):
-        client.stream(stream_type="files", stream_id=STREAM)
-    with pytest.raises(ValueError, match="last_event_id"):
-        client.stream(stream_type="files", last_event_id="e1-1")
