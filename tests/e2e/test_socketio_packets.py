@@ -58,7 +58,7 @@ MALFORMED: Sequence[str | bytes] = [
     "47",
     '421-["subscribe_data",{"_placeholder":true,"num":99999}]',
     "43",
-    "43123456789012345[{}]",
+    "43" + "1" * 17 + "[{}]",
     # Namespaces that it is not in, or is in already.
     '42/admin,["subscribe_data",{}]',
     '42/a?x,["subscribe_data",{}]',
@@ -89,6 +89,7 @@ UNHEEDED = [
     "3",
     "6",
     "431[]",
+    "43123456789012345[{}]",
     "42[1,2]",
     '42["*"]',
     '42["__class__"]',

@@ -16,6 +16,11 @@ FEW_SHARE: Final = 0.2
 """A warning is due when at most `FEW` and at most this share of a limit remain."""
 
 
+def few_of(limit: int) -> float:
+    """How many are few: when no more are left of a limit, a warning is due."""
+    return min(FEW, limit * FEW_SHARE)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitValues:
     """The limits' sizes; the defaults are the guide's. 0 switches a limit off."""
@@ -96,7 +101,7 @@ class Limits:
     def warning(self, verdict: Verdict) -> RateLimitData | None:
         """What to tell whose limit runs out: once per window, None at all other times."""
         policy = verdict.policy
-        if policy.limit == 0 or verdict.remaining > min(FEW, policy.limit * FEW_SHARE):
+        if policy.limit == 0 or verdict.remaining > few_of(policy.limit):
             return None
         if not self._first_in_window(verdict):
             return None

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from scp_server.access.limits import few_of
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sliding_log import Policy, SlidingLog, Verdict
@@ -195,7 +196,7 @@ class Courier:
         fresh = self._left is None
         waiting = self._framed(run) if self._left is None else self._left
         wanted = min(len(waiting), room)
-        granted = wanted if self._pace is None else self._pace.grant(now, wanted)
+        granted = wanted if self._pace is None else self._granted(self._pace, wanted, now)
         if self._pace is not None and granted == 0:
             self._left = deque(waiting) if fresh else self._left
             return Wait(now + self._pace.look(now).reset_in)
@@ -208,6 +209,13 @@ class Courier:
         given = tuple(left.popleft() for _ in range(granted))
         self._left = left or None
         return Flush(frames=given, run=run, limit=limit)
+
+    def _granted(self, pace: SlidingLog, wanted: int, now: float) -> int:
+        """How many events may go now: only so many that a warning comes while a few are left."""
+        verdict = pace.look(now)
+        few = int(few_of(verdict.policy.limit))
+        ahead = verdict.remaining - few
+        return pace.grant(now, min(wanted, ahead) if ahead > 0 else wanted)
 
     def _framed(self, run: Run) -> tuple[Frame, ...]:
         batch = self.reader.subscription.batch
