@@ -80,7 +80,7 @@ def batch(items: Sequence[Encoded], shown_session: str) -> bytes:
 
 def _spelled(event_type: EventType, shown_session: str, envelope: bytes, body: bytes) -> bytes:
     return b'{"event_type":"%b","session_id":%b,%b,"data":%b}' % (
-        event_type.value.encode(),
+        event_type.encode(),
         _ENCODER.encode(shown_session),
         envelope[1:-1],
         body,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from msgspec import structs
+
 from scp_server.domain.errors import SessionNotFound, StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, SessionState
@@ -164,7 +166,7 @@ class MemoryAudit:
         self.rows += entries
 
     async def of_session(self, session_pk: int, *, limit: int) -> list[AuditEntry]:
-        mine = [replace(row, item_ids=()) for row in self.rows if row.session_pk == session_pk]
+        mine = [structs.replace(row, item_ids=()) for row in self.rows if row.session_pk == session_pk]
         return mine[::-1][:limit]
 
     def told(self) -> list[tuple[str, str, str]]:

@@ -1,14 +1,14 @@
 """EventRef: one event's place among all stream events of a session, as `last_event_id` names it."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 _FORM: Final = re.compile(r"([0-9a-f]{8,32})-(0|[1-9][0-9]{0,17})")
 
 
-@dataclass(frozen=True, slots=True)
-class EventRef:
+class EventRef(msgspec.Struct, frozen=True, gc=False):
     """`epoch` is new whenever numbering begins again; `n` rises by one within it, from 1."""
 
     epoch: str

@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.engine.signal import Signal
@@ -48,6 +50,11 @@ class Subscription:
     window: int = 256
     """With `Proves.ACK`: how many events may be on their way to it."""
 
+    @property
+    def everything(self) -> bool:
+        """Whether all of the session is wanted."""
+        return self.types is None and self.stream_id is None
+
     def wants(self, of: OfStream) -> bool:
         """Whether items of that stream are wanted."""
         if self.stream_id is not None:
@@ -59,8 +66,7 @@ class Subscription:
         return self.stream_id is None or of.stream_id == self.stream_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An event in the window."""
 
     n: int
@@ -74,8 +80,7 @@ class Entry:
     """How many items of its stream one `data_batch` may carry."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Run:
+class Run(msgspec.Struct, kw_only=True, eq=False):
     """The next events of a reader. Readers that stand at the same place are given the same one."""
 
     entries: tuple[Entry, ...]
@@ -84,7 +89,7 @@ class Run:
     epoch: str
     revision: int
     """Of the window: while it is the same, nothing of the run was dropped."""
-    made: dict[Hashable, Any] = field(default_factory=dict)
+    made: dict[Hashable, Any] = msgspec.field(default_factory=dict)
     """What is made of it, by what it is made for: spelled once, for all who are given it."""
 
 
@@ -209,7 +214,9 @@ class Reader:
 
     def notices(self) -> tuple[Encoded, ...]:
         """The notices that wait; they go ahead of entries that were taken and not yet written."""
-        notices = tuple(self._notices or ())
+        if self._notices is None:
+            return ()
+        notices = tuple(self._notices)
         self._notices = None
         return notices
 
@@ -237,6 +244,20 @@ class Reader:
         if run.revision == self._window.revision:
             return entries
         return tuple(e for e in entries if self._window.keeps(e) and self.is_due(e))
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every entry is due."""
+        return self.subscription.everything and not self.floors
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be something to take, or to be told."""
+        return (
+            self.taken < self._window.head
+            or self._notices is not None
+            or self._closed is not None
+        )
 
     def is_due(self, entry: Entry) -> bool:
         """Whether it is to be given an entry."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place
 from scp_server.engine.readers import Entry
@@ -111,8 +113,7 @@ class Share:
         return self.proven_n >= self.last_n
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """An event to be put into the window: everything but its number."""
 
     event_type: EventType

@@ -13,21 +13,25 @@ class Signal:
     __slots__ = ("_event", "turn")
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
+        self._event: anyio.Event | None = None
+        """What is waited for; none while nobody waits."""
         self.turn = 0
         """How often it has fired."""
 
     def fire(self) -> None:
         """Wake everyone who is waiting."""
         self.turn += 1
-        self._event.set()
-        self._event = anyio.Event()
+        if self._event is not None:
+            self._event.set()
+            self._event = None
 
     async def wait(self) -> None:
         """Wait for the next `fire`."""
+        if self._event is None:
+            self._event = anyio.Event()
         await self._event.wait()
 
     async def after(self, turn: int) -> None:
         """Wait until it has fired more than `turn` times in all."""
         while self.turn <= turn:
-            await self._event.wait()
+            await self.wait()

@@ -302,8 +302,9 @@ class Window:
     def _run(self, reader: Reader, limit: int, size: int) -> Run:
         chosen: list[Entry] = []
         end = reader.taken
+        all_due = reader.takes_all
         for entry in self._after(reader.taken):
-            if reader.is_due(entry):
+            if all_due or reader.is_due(entry):
                 size -= entry.encoded.size
                 if len(chosen) == limit or (chosen and size < 0):
                     break

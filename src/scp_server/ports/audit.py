@@ -1,11 +1,11 @@
 """AuditTrail: who did what to whose data, when, how much. Never content, no addresses."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `item_ids` are hashed with a key before they are stored."""
 
     at: float
