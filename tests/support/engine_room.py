@@ -46,6 +46,8 @@ class Room:
     mail: Source = field(default_factory=lambda: Source(items=60))
     diary: Source = field(default_factory=lambda: Source(name="e", items=40))
     share: ShareLimits = field(default_factory=ShareLimits)
+    window_bytes: int = 1 << 40
+    """What all sessions hold together."""
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
 
@@ -74,7 +76,7 @@ class Room:
             clock=self.clock,
             chance=self.chance,
         )
-        values = EngineValues(share=self.share)
+        values = EngineValues(share=self.share, window_bytes=self.window_bytes)
         with anyio.fail_after(50_000):
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks

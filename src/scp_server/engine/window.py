@@ -115,9 +115,7 @@ class Window:
         oldest = share.waiting[0]
         if oldest.n > share.free_n:
             share.free_n = self._freed(share)
-            if oldest.n > share.free_n:
-                return False
-        if self._held_elsewhere(oldest):
+        if oldest.n > share.free_n or self._held_elsewhere(oldest):
             return False
         self._drop(share, oldest)
         return True
@@ -245,10 +243,7 @@ class Window:
     def detach(self, reader: Reader) -> None:
         """The reader is gone; what it did not prove waits for others."""
         self._readers.discard(reader)
-        self.proved.fire()
-        for share in self._shares.values():
-            self._settle(share)
-            share.changed.fire()
+        self.settle()
 
     def reaches(
         self, subscription: Subscription, n: int, floors: Mapping[str, int] | None = None
@@ -368,11 +363,15 @@ class Window:
         self.settle()
 
     def settle(self) -> None:
-        """A reader has proven more, or wants other streams."""
+        """A reader has proven more, wants other streams, or is gone."""
         self.proved.fire()
         for share in self._shares.values():
             self._settle(share)
             share.changed.fire()
+        if self._budget.full:
+            # Nobody could let go when it was filled. Who can now does, or all wait for ever.
+            self.let_go()
+            self._budget.freed.fire()
 
     def _settle(self, share: Share) -> None:
         readers = [reader for reader in self._readers if reader.wants(share)]
