@@ -246,7 +246,7 @@ async def test_who_speaks_before_being_let_in_or_connects_twice_is_closed(
 
 
 PAYLOADS: Sequence[str | bytes] = [
-    SEPARATOR.join(["3"] * 17),
+    SEPARATOR.join(["3"] * 1001),
     b"42\xff\xfe",
     "4" * 70_000,
     "",

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import anyio
 import structlog
 
-from scp_server.delivery.courier import Courier, End, Flush, Wait, places
+from scp_server.delivery.courier import Courier, End, Flush, Wait
 from scp_server.delivery.proof import Proof
 from scp_server.delivery.pump import Outlet
 from scp_server.domain.errors import ScpError, SlowConsumer
@@ -35,6 +35,13 @@ LOOK_EVERY: Final = 0.25
 """Seconds between looks at who is paced, full, owes proof, or stalls."""
 AT_ONCE: Final = 64
 """Consumers served before others of the loop get their turn."""
+BREATH: Final = 3
+"""Turns of the loop that those have where there is always more to serve: so more is served at once,
+which costs little more than one event does."""
+
+# Looking members of an Enum up costs more than what is done with them.
+_PONG: Final = Proves.PONG
+_ACK: Final = Proves.ACK
 
 
 class Line(Protocol):
@@ -69,6 +76,15 @@ class Recipient:
     full: bool = False
     """Whether it was given nothing because too much waits for it."""
     gone: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Given:
+    """What was given in one turn, at `now` (monotonic seconds)."""
+
+    now: float
+    events: int = 0
+    items: int = 0
 
 
 class Ends(Protocol):
@@ -124,7 +140,7 @@ class Dispatch:
 
     def ponged(self, recipient: Recipient, number: int) -> None:
         """Its pong came in."""
-        if recipient.courier.reader.subscription.proves is Proves.PONG:
+        if recipient.courier.reader.subscription.proves is _PONG:
             self._prove(recipient, recipient.proof.ponged(number, self._now()))
 
     def acknowledged(self, recipient: Recipient, ref: EventRef) -> None:
@@ -151,6 +167,14 @@ class Dispatch:
                 while not (self._stirred or self._unsettled):
                     await self._work.wait()
                 await self._turn()
+                await self._breathe()
+
+    async def _breathe(self) -> None:
+        """Let others have their turn; when there is work already, let it become more."""
+        await anyio.lowlevel.checkpoint()
+        if 0 < len(self._stirred) < AT_ONCE:
+            for _ in range(BREATH):
+                await anyio.lowlevel.checkpoint()
 
     async def _turn(self) -> None:
         self._settle()
@@ -168,7 +192,6 @@ class Dispatch:
                 flushes.append((recipient, flush))
         if flushes:
             await self._carry(flushes)
-        await anyio.lowlevel.checkpoint()
 
     def _settle(self) -> None:
         unsettled, self._unsettled = self._unsettled, {}
@@ -203,17 +226,20 @@ class Dispatch:
 
     async def _carry(self, flushes: Sequence[tuple[Recipient, Flush]]) -> None:
         now = self._outlet.clock.now()
-        rows = [tuple(recipient.courier.audited(flush, now)) for recipient, flush in flushes]
+        rows = [recipient.courier.audited(flush, now) for recipient, flush in flushes]
         refused = await self._recorded([row for some in rows for row in some])
+        given = _Given(self._now())
         for (recipient, flush), audited in zip(flushes, rows, strict=True):
             if refused is not None and audited:
                 self._fail(recipient, refused)
                 continue
             try:
-                self._give(recipient, flush, audited)
+                self._give(recipient, flush, given)
             except Exception as fault:  # noqa: BLE001  (the boundary: its neighbours are served)
                 self._crashed(recipient, fault)
-            self.stir(recipient)
+            if recipient.courier.has_more:
+                self.stir(recipient)
+        self._outlet.meter.delivered(events=given.events, items=given.items)
 
     async def _recorded(self, rows: Sequence[AuditEntry]) -> ScpError | None:
         """Why what these rows tell of must not happen; None when they are written."""
@@ -227,34 +253,31 @@ class Dispatch:
             return _fault()
         return None
 
-    def _give(self, recipient: Recipient, flush: Flush, rows: Sequence[AuditEntry]) -> None:
+    def _give(self, recipient: Recipient, flush: Flush, given: _Given) -> None:
         """Write what may still be written after the wait for the audit."""
         if recipient.gone or not recipient.client.open:
             return
         good = recipient.courier.still_good(flush)
         if good is None:
             return
-        self._write(recipient, good)
-        items = (
-            sum(row.items for row in rows)
-            if good is flush
-            else sum(frame.items for frame in good.frames)
-        )
-        events = len(good.frames) + len(good.notices)
-        self._outlet.meter.delivered(events=events, items=items)
+        self._write(recipient, good, given.now)
+        given.events += len(good.frames) + len(good.notices)
+        given.items += good.items
 
-    def _write(self, recipient: Recipient, flush: Flush) -> None:
-        client, courier = recipient.client, recipient.courier
+    def _write(self, recipient: Recipient, flush: Flush, now: float) -> None:
+        client, courier, proof = recipient.client, recipient.courier, recipient.proof
         client.write(_message(flush, courier.consumer.session_id.reveal()))
         courier.written(flush)
         if flush.run is None:
-            if recipient.proof.unproven:
+            if proof.unproven:
                 # It may be the last that is told: what went before is to be proven while it can.
                 self._ping(recipient)
             return
-        now, proof = self._now(), recipient.proof
-        refs = places(flush, courier.reader.subscription.proves)
-        proof.wrote(refs, ping=client.pings_sent, events=len(flush.frames), now=now)
+        events, ping = len(flush.frames), client.pings_sent
+        if courier.reader.subscription.proves is _PONG:
+            proof.wrote_up_to(flush.last, ping=ping, events=events, now=now)
+        else:
+            proof.wrote(flush.places, ping=ping, events=events, now=now)
         self._ask(recipient, now)
         self._watch_over(recipient)
         if flush.limit is not None:
@@ -265,7 +288,7 @@ class Dispatch:
             self._ping(recipient)
 
     def _ping(self, recipient: Recipient) -> None:
-        if recipient.courier.reader.subscription.proves is Proves.PONG:
+        if recipient.courier.reader.subscription.proves is _PONG:
             recipient.client.ping()
             recipient.proof.pinged(recipient.client.pings_sent)
 
@@ -278,6 +301,8 @@ class Dispatch:
             notice = _notice(warning, consumer.provider, outlet.clock.now())
             event = encode.event(notice, consumer.session_id.reveal())
             recipient.client.write(Message.event(STREAM_EVENT, event))
+            # It will soon have to wait: what it has is to be proven, should it come again instead.
+            self._ping(recipient)
 
     # -- ends ----------------------------------------------------------------------------------
 
@@ -351,7 +376,8 @@ def _message(flush: Flush, shown: str) -> Message:
 
 
 def _joined(events: Iterable[bytes]) -> Message:
-    return Message.joined([Message.event(STREAM_EVENT, event) for event in events])
+    messages = [Message.event(STREAM_EVENT, event) for event in events]
+    return messages[0] if len(messages) == 1 else Message.joined(messages)
 
 
 def _notice(data: RateLimitData, provider: str, now: float) -> Encoded:
@@ -360,7 +386,7 @@ def _notice(data: RateLimitData, provider: str, now: float) -> Encoded:
 
 
 def _on_the_way(recipient: Recipient) -> int:
-    acknowledges = recipient.courier.reader.subscription.proves is Proves.ACK
+    acknowledges = recipient.courier.reader.subscription.proves is _ACK
     return recipient.proof.unproven if acknowledges else 0
 
 
