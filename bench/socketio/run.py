@@ -1,8 +1,8 @@
 """Measure the fast lane against bare writers: `python bench/socketio/run.py [RUNS]`.
 
 The server runs on core 0, the load client on core 1. Every figure is the best of RUNS interleaved
-runs (5 by default) of ten rounds each: what else the machine does only ever adds. `us` is the
-server's CPU time for one delivery, in microseconds.
+runs (3 by default) of a hundred rounds each, some of which nobody disturbs: what else the machine
+does only ever adds. `us` is the server's CPU time for one delivery, in microseconds.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import IO, Any
 HERE = Path(__file__).parent
 KINDS = ("lane", "merged", "naive")
 IDLE = 5_000
-ROUNDS = 10
+ROUNDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def idle(kind: str) -> float:
 
 def main() -> None:
     """Print the table."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     print(f"{'':32}" + "".join(f"{kind:>20}" for kind in KINDS) + f"{'lane/merged':>14}")
     for case in CASES:
         found = [{kind: measure(kind, case) for kind in KINDS} for _ in range(runs)]

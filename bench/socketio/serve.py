@@ -33,22 +33,28 @@ Send = Callable[[int | None], int]
 """Encode one event and send it to one client (its number) or to all: bytes, over all."""
 
 
-class Progress(asyncio.Protocol):
+class Progress(asyncio.BufferedProtocol):
     """What the load client has counted."""
 
     def __init__(self) -> None:
         self.total = 0
-        self._rest = b""
+        self._buffer = bytearray(8 * 1024)
+        self._held = 0
         self._moved = asyncio.Event()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where numbers go."""
+        return memoryview(self._buffer)[self._held :]
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take the latest number."""
-        data = self._rest + data
-        whole = len(data) - len(data) % 8
-        self._rest = data[whole:]
+        have = self._held + nbytes
+        whole = have - have % 8
         if whole:
-            self.total = int.from_bytes(data[whole - 8 : whole], "big")
+            self.total = int.from_bytes(self._buffer[whole - 8 : whole], "big")
             self._moved.set()
+        self._held = have - whole
+        self._buffer[: self._held] = self._buffer[whole:have]
 
     async def reach(self, total: int) -> None:
         """Wait for a total."""
@@ -147,7 +153,11 @@ async def main() -> None:
     os.sched_setaffinity(0, {core})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+    # Named as TCP, as uvicorn's own: else asyncio leaves Nagle's algorithm on for the bare writers.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(4096)
     loop, progress = asyncio.get_running_loop(), Progress()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
