@@ -1,5 +1,5 @@
 def report(m, runs):
-    out=[]
+    out = []
     for name, of in m.items():
-        out.append(f"{name:50}" + "".join(f"{k}={v:12.2f} " for k,v in of.items()))
+        out.append(f"{name:50}" + "".join(f"{k}={v:12.2f} " for k, v in of.items()))
     return "\n".join(out)

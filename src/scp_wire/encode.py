@@ -20,7 +20,7 @@ ENVELOPE_ROOM: Final = 4096
 """Bytes kept free for the envelope around an item's body."""
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The part of an envelope that is the same for every consumer. `timestamp` in epoch seconds."""
 
     provider: str
@@ -32,7 +32,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent_id: str | None = None
 
 
-class Encoded(msgspec.Struct, frozen=True, kw_only=True):
+class Encoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event encoded once. `envelope` and `body` are JSON objects in UTF-8."""
 
     event_type: EventType

@@ -28,7 +28,6 @@ from scp_server.delivery.courier import (
     Flush,
     Wait,
     frames,
-    places,
 )
 from scp_server.engine.readers import Entry, Proves
 from scp_wire import encode
@@ -284,7 +283,7 @@ def test_no_more_is_on_its_way_than_the_consumers_window_and_all_arrives(
     for acknowledged in [*acks, *[window] * 41]:
         on_the_way -= min(acknowledged, on_the_way)
         while isinstance(flush := courier.next(0.0, on_the_way=on_the_way), Flush):
-            assert len(places(flush, Proves.ACK)) == len(flush.frames)
+            assert len(flush.places) == len(flush.frames)
             on_the_way += len(flush.frames)
             assert on_the_way <= window
             courier.written(flush)
@@ -297,6 +296,6 @@ def test_a_consumer_that_pongs_proves_a_flush_at_once() -> None:
     courier = room.courier()
     room.items(5)
     flush = flushed(courier)
-    assert places(flush, Proves.PONG) == [ref(5)]
+    assert flush.last == ref(5)
     courier.reader.notify(notice())
-    assert places(flushed(courier), Proves.PONG) == []
+    assert flushed(courier).places == []

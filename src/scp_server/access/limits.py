@@ -34,8 +34,7 @@ class LimitValues:
     max_rate_limit_per_minute: int = 600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted(Verdict):
+class Counted(Verdict, frozen=True, kw_only=True, gc=False):
     """A verdict that knows whose it is, so that a warning is given once."""
 
     key: str
@@ -96,6 +95,8 @@ class Limits:
 
     def near_end(self, verdict: Verdict, key: str) -> RateLimitData | None:
         """As `warning`, of a limit that `key` has counted itself."""
+        if verdict.remaining > few_of(verdict.policy.limit):
+            return None
         return self.warning(_counted(verdict, key))
 
     def warning(self, verdict: Verdict) -> RateLimitData | None:

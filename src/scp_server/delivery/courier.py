@@ -8,8 +8,10 @@ the frames cut from it and, when they may be given all of it, whatever was spell
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from scp_server.access.limits import few_of
 from scp_server.domain.event_ref import EventRef
@@ -42,8 +44,7 @@ class Consumer:
     provider: str
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What is sent as one event: an entry, or several items of one stream."""
 
     entries: tuple[Entry, ...]
@@ -56,7 +57,10 @@ class Frame:
     @property
     def items(self) -> int:
         """How many items it carries."""
-        return sum(entry.ordinal is not None for entry in self.entries)
+        entries = self.entries
+        if len(entries) == 1:
+            return int(entries[0].ordinal is not None)
+        return sum([entry.ordinal is not None for entry in entries])
 
     def event(self, shown_session: str) -> bytes:
         """The event as this consumer gets it."""
@@ -65,8 +69,7 @@ class Frame:
         return encode.batch([entry.encoded for entry in self.entries], shown_session)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Flush:
+class Flush(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What one consumer is sent together: notices, or frames of one run."""
 
     notices: tuple[Encoded, ...] = ()
@@ -81,6 +84,30 @@ class Flush:
     def entries(self) -> list[Entry]:
         """All entries it carries."""
         return [entry for frame in self.frames for entry in frame.entries]
+
+    @property
+    def items(self) -> int:
+        """How many items it carries."""
+        frames, run = self.frames, self.run
+        if len(frames) == 1:
+            return frames[0].items
+        if run is None or not self.whole:
+            return sum([frame.items for frame in frames])
+        made: int | None = run.made.get("items")
+        if made is None:
+            made = run.made["items"] = sum([frame.items for frame in frames])
+        return made
+
+    @property
+    def last(self) -> EventRef:
+        """The place it leads to. Only of frames."""
+        return EventRef("" if self.run is None else self.run.epoch, self.frames[-1].n)
+
+    @property
+    def places(self) -> list[EventRef]:
+        """The place each of its frames leads to."""
+        epoch = "" if self.run is None else self.run.epoch
+        return [EventRef(epoch, frame.n) for frame in self.frames]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +125,15 @@ class End:
 
 
 NOTHING: Final = Wait()
+# Looking a member of an Enum up costs more than what is done with it.
+_ACK: Final = Proves.ACK
 
 
 def frames(entries: Sequence[Entry], *, batch: bool) -> Iterator[Frame]:
     """Cut entries into events: one each, or runs of a stream's items within its batch size."""
     if not batch:
-        yield from (Frame((entry,)) for entry in entries)
+        for entry in entries:
+            yield Frame((entry,))
         return
     run: list[Entry] = []
     size = ENVELOPE_ROOM
@@ -131,12 +161,13 @@ def _goes_on(run: Sequence[Entry], entry: Entry) -> bool:
 class Courier:
     """One consumer's deliveries. Call `next`, audit and write what it gives, then `written`."""
 
-    __slots__ = ("_left", "_pace", "_run", "consumer", "reader")
+    __slots__ = ("_few", "_left", "_pace", "_run", "consumer", "reader")
 
     def __init__(self, reader: Reader, consumer: Consumer, pace: Policy | None) -> None:
         self.reader = reader
         self.consumer = consumer
         self._pace = SlidingLog(pace) if pace is not None and pace.limit else None
+        self._few = 0 if pace is None else int(few_of(pace.limit))
         self._run: Run | None = None
         self._left: deque[Frame] | None = None
         """Frames of the run that wait for the pace or the consumer's window."""
@@ -160,13 +191,18 @@ class Courier:
         return self._cut(run, room, now)
 
     @property
+    def has_more(self) -> bool:
+        """Whether there may be something to give at once."""
+        return self._left is not None or self.reader.has_more
+
+    @property
     def busy(self) -> bool:
         """Whether something was taken that has not been given out."""
         return self._left is not None
 
     def _room(self, on_the_way: int) -> int:
         wanted = self.reader.subscription
-        return wanted.window - on_the_way if wanted.proves is Proves.ACK else MAX_BATCH_SIZE
+        return wanted.window - on_the_way if wanted.proves is _ACK else MAX_BATCH_SIZE
 
     def _at_hand(self) -> Run | None:
         """The run that is being given out, or a new one."""
@@ -196,7 +232,7 @@ class Courier:
         fresh = self._left is None
         waiting = self._framed(run) if self._left is None else self._left
         wanted = min(len(waiting), room)
-        granted = wanted if self._pace is None else self._granted(self._pace, wanted, now)
+        granted = wanted if self._pace is None else self._pace.grant(now, wanted, self._few)
         if self._pace is not None and granted == 0:
             self._left = deque(waiting) if fresh else self._left
             return Wait(now + self._pace.look(now).reset_in)
@@ -210,18 +246,13 @@ class Courier:
         self._left = left or None
         return Flush(frames=given, run=run, limit=limit)
 
-    def _granted(self, pace: SlidingLog, wanted: int, now: float) -> int:
-        """How many events may go now: only so many that a warning comes while a few are left."""
-        verdict = pace.look(now)
-        few = int(few_of(verdict.policy.limit))
-        ahead = verdict.remaining - few
-        return pace.grant(now, min(wanted, ahead) if ahead > 0 else wanted)
-
     def _framed(self, run: Run) -> tuple[Frame, ...]:
         batch = self.reader.subscription.batch
         framed: tuple[Frame, ...] | None = run.made.get(batch)
         if framed is None:
-            framed = run.made[batch] = tuple(frames(run.entries, batch=batch))
+            one = len(run.entries) == 1
+            framed = (Frame(run.entries),) if one else tuple(frames(run.entries, batch=batch))
+            run.made[batch] = framed
         return framed
 
     def still_good(self, flush: Flush) -> Flush | None:
@@ -244,58 +275,56 @@ class Courier:
         if run is None:
             return
         self.reader.written(flush.frames[-1].n, run.epoch)
-        if not (flush.whole and run.made.get("counted")):
+        if not flush.whole:
             self.reader.count(flush.entries)
-            run.made["counted"] = flush.whole
+        elif "counted" not in run.made:
+            run.made["counted"] = True
+            self.reader.count(run.entries)
 
-    def audited(self, flush: Flush, now: float) -> Iterator[AuditEntry]:
+    def audited(self, flush: Flush, now: float) -> Sequence[AuditEntry]:
         """The rows that must be written before the flush is: one for each stream in it."""
-        for stream_id, stream_type, size, ids in self._sums(flush):
-            yield AuditEntry(
+        run, agent_id = flush.run, self.consumer.agent_id
+        if run is None:
+            return ()
+        if not flush.whole:
+            return self._rows(flush.entries, now)
+        # A run is one session's: its consumers' rows differ by their agents alone.
+        made: tuple[float, str | None, Sequence[AuditEntry]] | None = run.made.get("audit")
+        if made is None or made[0] != now or made[1] != agent_id:
+            made = run.made["audit"] = (now, agent_id, self._rows(run.entries, now))
+        return made[2]
+
+    def _rows(self, entries: Sequence[Entry], now: float) -> Sequence[AuditEntry]:
+        agent_id = self.consumer.agent_id
+        return [
+            AuditEntry(
                 at=now,
                 session_pk=self.consumer.session_pk,
                 action="delivered",
-                actor=f"agent:{self.consumer.agent_id}" if self.consumer.agent_id else "session",
+                actor=f"agent:{agent_id}" if agent_id else "session",
                 stream_id=stream_id,
-                stream_type=stream_type,
-                items=len(ids),
-                size=size,
-                item_ids=ids,
+                stream_type=of.stream_type,
+                items=len(of.ids),
+                size=of.size,
+                item_ids=tuple(of.ids),
             )
-
-    def _sums(self, flush: Flush) -> list[tuple[str, str, int, tuple[str, ...]]]:
-        if flush.run is None:
-            return []
-        if not flush.whole:
-            return _summed(flush.entries)
-        made: list[tuple[str, str, int, tuple[str, ...]]] | None = flush.run.made.get("audit")
-        if made is None:
-            made = flush.run.made["audit"] = _summed(flush.run.entries)
-        return made
+            for stream_id, of in _summed(entries).items()
+        ]
 
 
-@dataclass(slots=True)
-class _Sum:
+class _Sum(msgspec.Struct, gc=False):
     stream_type: str
     size: int = 0
-    ids: list[str] = field(default_factory=list)
+    ids: list[str] = []
 
 
-def _summed(entries: Sequence[Entry]) -> list[tuple[str, str, int, tuple[str, ...]]]:
+def _summed(entries: Sequence[Entry]) -> dict[str, _Sum]:
     sums: dict[str, _Sum] = {}
     for entry in entries:
         if entry.item_id is not None:
-            of = sums.setdefault(entry.stream_id, _Sum(entry.stream_type))
+            of = sums.get(entry.stream_id)
+            if of is None:
+                of = sums[entry.stream_id] = _Sum(entry.stream_type)
             of.size += entry.encoded.size
             of.ids.append(entry.item_id)
-    return [(stream, of.stream_type, of.size, tuple(of.ids)) for stream, of in sums.items()]
-
-
-def places(flush: Flush, proves: Proves) -> list[EventRef]:
-    """The places a flush leads to: each event's where each can be acknowledged, else the last."""
-    if flush.run is None:
-        return []
-    epoch = flush.run.epoch
-    if proves is Proves.ACK:
-        return [EventRef(epoch, frame.n) for frame in flush.frames]
-    return [EventRef(epoch, flush.frames[-1].n)]
+    return sums

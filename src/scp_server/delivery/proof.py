@@ -48,6 +48,25 @@ class Proof:
 
     def wrote(self, refs: Sequence[EventRef], *, ping: int, events: int, now: float) -> None:
         """`events` events leading to these places were written, after the ping of that number."""
+        self._owe(ping, events, now)
+        for ref in refs:
+            self._unproven.append((ping, ref))
+        self._remember(refs[-1])
+
+    def wrote_up_to(self, ref: EventRef, *, ping: int, events: int, now: float) -> None:
+        """As `wrote`, where nothing but pongs will prove: what one pong proves is one place."""
+        self._owe(ping, events, now)
+        unproven = self._unproven
+        if unproven and unproven[-1][0] == ping:
+            unproven[-1] = (ping, ref)
+        else:
+            unproven.append((ping, ref))
+        if ref.epoch in self._written:
+            self._written[ref.epoch] = ref.n
+        else:
+            self._remember(ref)
+
+    def _owe(self, ping: int, events: int, now: float) -> None:
         if ping != self._last_ping:
             # A heartbeat went out since: it asks for all that was written before it.
             self._last_ping, self._unasked = ping, 0
@@ -56,9 +75,6 @@ class Proof:
         self._unasked += events
         if self._owed_since is None:
             self._owed_since = now
-        for ref in refs:
-            self._unproven.append((ping, ref))
-        self._remember(refs[-1])
 
     def _remember(self, ref: EventRef) -> None:
         if ref.epoch not in self._written and len(self._written) >= EPOCHS:

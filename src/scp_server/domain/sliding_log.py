@@ -2,11 +2,17 @@
 
 A log of the times of accepted hits. A counter over two windows would be smaller but refuses who
 did exactly what the reset time said. Refused hits are not recorded; hits of one moment are kept as
-one line, so that a large limit is no large log.
+one line, and of a very large limit all hits of a moment's length: so a large limit is no large log.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct, structs
+
+MOST_LINES: Final = 4096
+"""A log has about so many lines at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +24,7 @@ class Policy:
     window: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     """What a limit says of one hit. `reset_in`: seconds until a place is free (or would be)."""
 
     policy: Policy
@@ -33,10 +38,14 @@ class Verdict:
 class SlidingLog:
     """One key's log of one policy. Times are monotonic seconds, handed in."""
 
-    __slots__ = ("_count", "_hits", "_policy")
+    __slots__ = ("_count", "_grain", "_hits", "_policy", "_since")
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._grain = policy.window / MOST_LINES if policy.limit > MOST_LINES else 0.0
+        """Hits this close count as the last of them: too late rather than too early."""
+        self._since = 0.0
+        """When the first hit of the last line was."""
         self._hits: deque[tuple[float, int]] = deque()
         self._count = 0
 
@@ -46,14 +55,19 @@ class SlidingLog:
         if not verdict.allowed or self._policy.limit == 0:
             return verdict
         self._add(now, 1)
-        return replace(self.look_after(now), at=now)
+        return structs.replace(self.look_after(now), at=now)
 
-    def grant(self, now: float, wanted: int) -> int:
-        """Count as many of `wanted` hits as there are places for, and say how many."""
+    def grant(self, now: float, wanted: int, few: int = 0) -> int:
+        """Count as many of `wanted` hits as there are places for, and say how many.
+
+        It stops where `few` places are left; from there on it goes to the end.
+        """
         if self._policy.limit == 0:
             return wanted
-        self._forget(now)
-        granted = min(wanted, self._remaining())
+        if self._hits:
+            self._forget(now)
+        left = self._policy.limit - self._count
+        granted = min(wanted, left - few if left > few else left)
         if granted:
             self._add(now, granted)
         return granted
@@ -85,8 +99,10 @@ class SlidingLog:
 
     def _add(self, now: float, count: int) -> None:
         self._count += count
-        if self._hits and self._hits[-1][0] == now:
+        if self._hits and now - self._since <= self._grain:
             count += self._hits.pop()[1]
+        else:
+            self._since = now
         self._hits.append((now, count))
 
     def _forget(self, now: float) -> None:

@@ -66,7 +66,7 @@ class Subscription:
         return self.stream_id is None or of.stream_id == self.stream_id
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """An event in the window."""
 
     n: int
@@ -80,7 +80,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How many items of its stream one `data_batch` may carry."""
 
 
-class Run(msgspec.Struct, kw_only=True, eq=False):
+class Run(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """The next events of a reader. Readers that stand at the same place are given the same one."""
 
     entries: tuple[Entry, ...]
@@ -254,9 +254,7 @@ class Reader:
     def has_more(self) -> bool:
         """Whether there may be something to take, or to be told."""
         return (
-            self.taken < self._window.head
-            or self._notices is not None
-            or self._closed is not None
+            self.taken < self._window.head or self._notices is not None or self._closed is not None
         )
 
     def is_due(self, entry: Entry) -> bool:

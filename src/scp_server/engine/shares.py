@@ -113,7 +113,7 @@ class Share:
         return self.proven_n >= self.last_n
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event to be put into the window: everything but its number."""
 
     event_type: EventType

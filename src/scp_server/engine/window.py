@@ -296,9 +296,8 @@ class Window:
 
     def _run(self, reader: Reader, limit: int, size: int) -> Run:
         chosen: list[Entry] = []
-        end = reader.taken
-        all_due = reader.takes_all
-        for entry in self._after(reader.taken):
+        end, all_due = reader.taken, reader.takes_all
+        for entry in self._after(end):
             if all_due or reader.is_due(entry):
                 size -= entry.encoded.size
                 if len(chosen) == limit or (chosen and size < 0):
@@ -321,7 +320,7 @@ class Window:
             numbers: Iterable[int] = range(n + 1, self.head + 1)
         else:
             numbers = sorted(k for k in self._entries if k > n)
-        return (self._entries[k] for k in numbers if k in self._entries)
+        return filter(None, map(self._entries.get, numbers))
 
     def keeps(self, entry: Entry) -> bool:
         """Whether an entry is still in the window."""

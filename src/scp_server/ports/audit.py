@@ -5,7 +5,7 @@ from typing import Protocol
 import msgspec
 
 
-class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row. `item_ids` are hashed with a key before they are stored."""
 
     at: float
