@@ -116,10 +116,10 @@ class Faulty(Courier):
 
     fails_at = ""
 
-    def next(self, now: float, *, on_the_way: int = 0) -> Flush | Wait | End:
+    def next(self, now: float, **more: int) -> Flush | Wait | End:  # type: ignore[override]
         if self.fails_at == "next":
             raise RuntimeError("broken in next")
-        return super().next(now, on_the_way=on_the_way)
+        return super().next(now, **more)
 
     def still_good(self, flush: Flush) -> Flush | None:
         if self.fails_at == "still_good":

@@ -150,3 +150,23 @@ def test_what_is_owed_counts_from_the_first_event_or_the_last_sign_of_life() -> 
     assert proof.owed_since == 35.0
     proof.acknowledged(ref(3), 40.0)
     assert proof.owed_since is None
+
+
+@given(st.lists(st.sampled_from(["write", "ping", "pong"]), max_size=100))
+def test_where_only_pongs_prove_one_place_a_ping_says_the_same(course: list[str]) -> None:
+    each, one, written, pings, answered = Proof(), Proof(), 0, 0, 0
+    for happening in course:
+        if happening == "write":
+            written += 1
+            wrote(each, ref(written), ping=pings)
+            one.wrote_up_to(ref(written), ping=pings, events=1, now=0.0)
+        elif happening == "ping":
+            pings += 1
+            each.pinged(pings)
+            one.pinged(pings)
+        elif answered < pings:
+            answered += 1
+            assert each.ponged(answered, 0.0) == one.ponged(answered, 0.0)
+        assert bool(each.unproven) == bool(one.unproven) == (each.owed_since is not None)
+        assert one.unproven <= pings + 1
+        assert each.ping_due(9.0) == one.ping_due(9.0)
