@@ -27,8 +27,8 @@ CLOSE_SECONDS: Final = 10.0
 _NO_ROOM: Final = -1
 
 
-# How far a connection has come. Plain numbers: CPython 3.11 takes longer to look up the member of an
-# Enum than to do anything with it.
+# How far a connection has come. Plain numbers: to look up a member of an Enum takes CPython 3.11
+# longer than all that is done with it.
 OPENING: Final = 0
 """The handshake is not answered: what is written waits."""
 OPEN: Final = 1
@@ -37,7 +37,7 @@ CLOSING: Final = 2
 ENDED: Final = 3
 
 
-class Session(Protocol):
+class Receiver(Protocol):
     """What a transport tells of what happens to it: a Connection, or what asks to become one's."""
 
     def received(self, frame: str | bytes) -> None: ...
@@ -72,7 +72,7 @@ class FramedTransport(asyncio.Protocol):
     def __init__(self, flusher: Flusher, settings: Settings) -> None:
         self._flusher = flusher
         self._settings = settings
-        self._session: Session | None = None
+        self._session: Receiver | None = None
         self._reader = FrameReader(settings.max_message)
         self._phase = OPENING
         self._pending: list[bytes] = []
@@ -185,7 +185,7 @@ class FramedTransport(asyncio.Protocol):
         """The handshake, which subclasses answer by `_start`."""
         raise NotImplementedError
 
-    def _start(self, session: Session, head: bytes) -> None:
+    def _start(self, session: Receiver, head: bytes) -> None:
         """Answer the handshake with `head`, ahead of all that was written meanwhile."""
         if self._phase == ENDED:
             return

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from scp_socketio.engine.handshake import Refusal, Request
 from scp_socketio.server.flusher import Flusher
-from scp_socketio.server.framing import ENDED, FramedTransport, Session
+from scp_socketio.server.framing import ENDED, FramedTransport, Receiver
 from scp_socketio.server.transport import Transport
 from scp_socketio.settings import Settings
 from scp_socketio.websocket import frames, opening
@@ -36,7 +36,7 @@ class Host(Protocol):
 
     @property
     def settings(self) -> Settings: ...
-    def open_websocket(self, request: Request, transport: Transport) -> Session | Refusal: ...
+    def open_websocket(self, request: Request, transport: Transport) -> Receiver | Refusal: ...
 
 
 class ProtocolClass(Protocol):
@@ -60,7 +60,11 @@ def lane(server: Host, *, others: type[asyncio.Protocol] | None = None) -> type[
         __slots__ = ()
 
         def __init__(
-            self, config: Config, server_state: ServerState, app_state: dict[str, Any]
+            self,
+            config: Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
         ) -> None:
             nonlocal entrance
             if entrance is None or entrance.state is not server_state:
