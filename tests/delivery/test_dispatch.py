@@ -116,7 +116,7 @@ class Faulty(Courier):
 
     fails_at = ""
 
-    def next(self, now: float, **more: int) -> Flush | Wait | End:  # type: ignore[override]
+    def next(self, now: float, **more: int) -> Flush | Wait | End:
         if self.fails_at == "next":
             raise RuntimeError("broken in next")
         return super().next(now, **more)
