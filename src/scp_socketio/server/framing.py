@@ -255,7 +255,7 @@ class FramedTransport(asyncio.Protocol):
         """More waits than there is room for: hand it on now, or drop what comes too late."""
         if self._phase > OPEN:
             self._waiting -= len(self._pending.pop())
-        else:
+        elif not self._blocked:
             self._hand_on()
 
     def _hand_on(self) -> None:
