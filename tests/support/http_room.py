@@ -254,7 +254,7 @@ class HttpRoom(Room):
         """Read a stream's events."""
         return self.ask(f"/api/stream/{stream_id}/events", session=session, **more)
 
-    async def whole(self, stream_id: str, session: str, **more: Any) -> Reply:  # noqa: ANN401
+    async def whole(self, stream_id: str, session: str | None, **more: Any) -> Reply:  # noqa: ANN401
         """Read until the response ends."""
         reply = self.read(stream_id, session, **more)
         await reply.done.wait()

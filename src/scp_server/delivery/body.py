@@ -19,6 +19,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 BEAT_SECONDS: Final = 15.0
 """Without a word for so long, a beat is written: it keeps proxies from closing the connection."""
 _LAST: Final = frozenset({EventType.STREAM_COMPLETED, EventType.STREAM_STOPPED})
+_PARTING: Final = frozenset({EventType.SERVER_DRAINING, EventType.SESSION_EXPIRED})
+"""After these nothing follows: they say where to go on, and the response ends."""
 
 
 class Line(Protocol):
@@ -83,7 +85,8 @@ class Body:
         await self._write(chunk(self._form, flush, self._shown))
         if self._left is not None:
             self._left -= len(flush.frames)
-        return self._left != 0 and not any(map(ends_stream, flush.entries))
+        parting = any(notice.event_type in _PARTING for notice in flush.notices)
+        return self._left != 0 and not parting and not any(map(ends_stream, flush.entries))
 
     async def say(self, event: bytes, place: EventRef | None) -> None:
         """Write one event that no reader was given."""
