@@ -5,6 +5,7 @@ did exactly what the reset time said. Refused hits are not recorded; hits of one
 one line, and of a very large limit all hits of a moment's length: so a large limit is no large log.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -79,6 +80,8 @@ class SlidingLog:
                 self._count -= 1
                 if count == 1:
                     del self._hits[i]
+                    # What is counted at this moment again begins a line of its own.
+                    self._since = -math.inf
                 else:
                     self._hits[i] = (moment, count - 1)
                 return
