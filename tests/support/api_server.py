@@ -164,6 +164,12 @@ def furnished(
     return house
 
 
+def _gate(house: House) -> Gate:
+    return Gate(
+        house.sessions, operator_key=Secret(OPERATOR_KEY), clock=house.clock, session_days=30
+    )
+
+
 def _services(house: House, values: ApiValues, limits: LimitValues, links: Links) -> Services:
     authorities = {Provider.GOOGLE: house.authority}
     chance = RecordedChance()
@@ -171,12 +177,7 @@ def _services(house: House, values: ApiValues, limits: LimitValues, links: Links
     async def ready() -> bool:
         return house.ready
 
-    gate = Gate(
-        house.sessions,
-        operator_key=Secret(OPERATOR_KEY),
-        clock=house.clock,
-        session_days=30,
-    )
+    gate = _gate(house)
     counted = Limits(MemoryRateLimits(house.clock), limits, house.clock)
     outlet = Outlet(limits=counted, audit=house.audit, clock=house.clock, meter=house.meter)
     return Services(

@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0: what travels over Socket.IO, written from the wire's own types."""
+"""AsyncAPI 3.0: the events and who sends them, written from the wire's own types."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -72,20 +72,8 @@ def asyncapi() -> Json:
             " `connect_error` whose `data` is the error object.",
             "license": {"name": "Apache-2.0"},
         },
-        "channels": {
-            "events": {
-                "address": "/socket.io",
-                "messages": {key: {"$ref": f"#/components/messages/{key}"} for key in named},
-            }
-        },
-        "operations": {
-            key: {
-                "action": "receive" if key == "subscribeData" else "send",
-                "channel": {"$ref": "#/channels/events"},
-                "messages": [{"$ref": f"#/channels/events/messages/{key}"}],
-            }
-            for key in named
-        },
+        "channels": _channels(list(named)),
+        "operations": _operations(list(named)),
         "components": {
             "messages": {
                 key: {"name": name, "contentType": "application/json", "payload": payload}
@@ -94,6 +82,39 @@ def asyncapi() -> Json:
             "schemas": schemas,
         },
     }
+
+
+def _channels(keys: list[str]) -> Json:
+    return {
+        "events": {
+            "address": "/socket.io",
+            "messages": {key: {"$ref": f"#/components/messages/{key}"} for key in keys},
+        },
+        "stream": {
+            "address": "/api/stream/{stream_id}/events",
+            "description": "One stream's events as the body of an HTTP response: server-sent"
+            " events, or lines of JSON. /openapi.json has the request.",
+            "parameters": {"stream_id": {"description": "As a start returned it."}},
+            "messages": {"streamEvent": {"$ref": "#/components/messages/streamEvent"}},
+        },
+    }
+
+
+def _operations(keys: list[str]) -> Json:
+    over_socketio = {
+        key: {
+            "action": "receive" if key == "subscribeData" else "send",
+            "channel": {"$ref": "#/channels/events"},
+            "messages": [{"$ref": f"#/channels/events/messages/{key}"}],
+        }
+        for key in keys
+    }
+    over_http = {
+        "action": "send",
+        "channel": {"$ref": "#/channels/stream"},
+        "messages": [{"$ref": "#/channels/stream/messages/streamEvent"}],
+    }
+    return over_socketio | {"readStreamEvents": over_http}
 
 
 def _schemas() -> Json:

@@ -139,7 +139,7 @@ def document_of(operations: Iterable[Operation]) -> Json:
             "version": "1",
             "summary": "A user's mail and calendar, streamed to agents.",
             "description": "Every answer under /api is an envelope: success and data, or success"
-            " and error. Events travel over Socket.IO, at /socket.io.",
+            " and error, but for events: see readStreamEvents. They also travel over Socket.IO.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],

@@ -95,7 +95,8 @@ _STREAMS: Final = (
         name="startStream",
         tag="streams",
         summary="Start a stream: read what is there and, with real_time, follow what changes.",
-        description="One stream of a type runs per session. Its events travel over Socket.IO.",
+        description="One stream of a type runs per session. Its events: readStreamEvents, and over"
+        " Socket.IO.",
         handler=streams.start,
         access=Access.SESSION,
         body=rest.StartStream,
