@@ -21,7 +21,7 @@ demo: $(STAMP)  ## from nothing to a mailbox streamed, with no credentials and n
 	@$(BIN)/securecontext demo
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 check: $(STAMP)  ## what else the gate runs: format, lint, types, imports, sizes, drift
 	$(BIN)/ruff format --check .

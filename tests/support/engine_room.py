@@ -20,9 +20,9 @@ from scp_server.domain.sessions import Account, Grant, Session, SessionState
 from scp_server.engine.arrivals import Arrival
 from scp_server.engine.courses import Machinery
 from scp_server.engine.readers import Subscription
+from scp_server.engine.shares import ShareLimits
 from scp_server.engine.supervisor import EngineValues, Supervisor
 from scp_server.engine.views import StreamView
-from scp_server.engine.shares import ShareLimits
 from scp_wire.stream_types import Provider, StreamType
 
 

@@ -166,7 +166,9 @@ class MemoryAudit:
         self.rows += entries
 
     async def of_session(self, session_pk: int, *, limit: int) -> list[AuditEntry]:
-        mine = [structs.replace(row, item_ids=()) for row in self.rows if row.session_pk == session_pk]
+        mine = [
+            structs.replace(row, item_ids=()) for row in self.rows if row.session_pk == session_pk
+        ]
         return mine[::-1][:limit]
 
     def told(self) -> list[tuple[str, str, str]]:
