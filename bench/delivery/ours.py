@@ -7,7 +7,7 @@ all of them count, and an audit trail that keeps nothing.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,9 +178,9 @@ class Feeds:
         self._found = list(self._feeds.values())
         return len(clients)
 
-    async def put(self, to: int | None) -> None:
+    def put(self, to: int | None) -> Awaitable[None]:
         """Send to one, or to all, who are of one session then."""
-        await self._found[to or 0].put()
+        return self._found[to or 0].put()
 
 
 def _socketio(stores: Stores, seals: KeyringSeals) -> tuple[SocketIO, Supervisor]:

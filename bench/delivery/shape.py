@@ -67,12 +67,12 @@ def event(n: int, text: str) -> dict[str, Any]:
 
 
 _BARE = len('42["stream_event",') + len(json.dumps(event(0, ""), separators=(",", ":"))) + 1
-_TEXT = "x" * EVENT_BYTES
+_TEXTS = ["x" * (EVENT_BYTES - _BARE - 2 * (digits - 1)) for digits in range(10)]
 
 
 def text(n: int) -> str:
     """The body that makes event `n` EVENT_BYTES long."""
-    return _TEXT[: EVENT_BYTES - _BARE - 2 * (len(str(n)) - 1)]
+    return _TEXTS[len(str(n))]
 
 
 if __name__ == "__main__":

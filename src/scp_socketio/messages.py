@@ -1,6 +1,7 @@
 """What is sent, encoded once and shared by everybody who gets it."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, Self
 
 import msgspec
@@ -42,17 +43,11 @@ class Message:
         Raises:
             ValueError: The name is reserved, or the namespace is none.
         """
-        if name in RESERVED_EVENTS:
-            raise ValueError(f"{name!r} is an event of the client library: choose another name.")
-        start = _EVENT if namespace == "/" else _event_in(namespace)
-        opening = start + msgspec.json.encode(name)
-        parts, size = [b"", opening], len(opening) + 1
-        for argument in args:
-            parts += (b",", argument)
-            size += len(argument) + 1
-        parts.append(b"]")
-        parts[0] = frame_head(TEXT, size)
-        return cls._holding(b"".join(parts))
+        opening = _opening(name, namespace)
+        rest = b",".join(args)
+        size = len(opening) + len(rest) + (2 if args else 1)
+        comma = b"," if args else b""
+        return cls._holding(b"".join((frame_head(TEXT, size), opening, comma, rest, b"]")))
 
     @classmethod
     def joined(cls, messages: Iterable["Message"]) -> Self:
@@ -74,6 +69,15 @@ class Message:
     def __repr__(self) -> str:
         """Its size alone: content does not belong in logs."""
         return f"<Message of {self.size} bytes>"
+
+
+@lru_cache(maxsize=256)
+def _opening(name: str, namespace: str) -> bytes:
+    """What the packet of an event begins with. An application has few names."""
+    if name in RESERVED_EVENTS:
+        raise ValueError(f"{name!r} is an event of the client library: choose another name.")
+    start = _EVENT if namespace == "/" else _event_in(namespace)
+    return start + msgspec.json.encode(name)
 
 
 def _event_in(namespace: str) -> bytes:

@@ -78,7 +78,7 @@ class Flush(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     whole: bool = False
     """Whether the frames are all of the run: then what was made of them can be shared."""
     limit: Verdict | None = None
-    """How the consumer's events per minute stand after it; None when they are not limited."""
+    """How the consumer's events per minute stand after it, when few are left."""
 
     @property
     def entries(self) -> list[Entry]:
@@ -182,7 +182,8 @@ class Courier:
             return Flush(notices=notices)
         if reader.closed is not None:
             return End(reader.closed)
-        room = min(self._room(on_the_way), most)
+        room = self._room(on_the_way)
+        room = most if most < room else room
         if room <= 0:
             return NOTHING
         run = self._at_hand()
@@ -231,12 +232,12 @@ class Courier:
         """As much of a run as the pace and the consumer's own window allow."""
         fresh = self._left is None
         waiting = self._framed(run) if self._left is None else self._left
-        wanted = min(len(waiting), room)
+        wanted = len(waiting) if len(waiting) < room else room
         granted = wanted if self._pace is None else self._pace.grant(now, wanted, self._few)
         if self._pace is not None and granted == 0:
             self._left = deque(waiting) if fresh else self._left
             return Wait(now + self._pace.look(now).reset_in)
-        limit = None if self._pace is None else self._pace.look_after(now)
+        limit = None if self._pace is None else self._pace.nearly_used(now, self._few)
         if fresh and granted == len(waiting):
             self._run = None
             return Flush(frames=tuple(waiting), run=run, whole=True, limit=limit)
@@ -260,10 +261,10 @@ class Courier:
         run, reader = flush.run, self.reader
         if run is None:
             return flush
+        if reader.holds_all(run):
+            return flush
         if reader.closed is not None or run.epoch != reader.epoch:
             return None
-        if run.revision == reader.revision:
-            return flush
         kept = tuple(
             Frame(tuple(due)) for f in flush.frames if (due := reader.still_due(run, f.entries))
         )
@@ -325,6 +326,6 @@ def _summed(entries: Sequence[Entry]) -> dict[str, _Sum]:
             of = sums.get(entry.stream_id)
             if of is None:
                 of = sums[entry.stream_id] = _Sum(entry.stream_type)
-            of.size += entry.encoded.size
+            of.size += entry.size
             of.ids.append(entry.item_id)
     return sums

@@ -35,7 +35,7 @@ LOOK_EVERY: Final = 0.25
 """Seconds between looks at who is paced, full, owes proof, or stalls."""
 AT_ONCE: Final = 64
 """Consumers served before others of the loop get their turn."""
-BREATH: Final = 3
+BREATH: Final = 7
 """Turns of the loop that those have where there is always more to serve: so more is served at once,
 which costs little more than one event does."""
 
@@ -278,7 +278,8 @@ class Dispatch:
             proof.wrote_up_to(flush.last, ping=ping, events=events, now=now)
         else:
             proof.wrote(flush.places, ping=ping, events=events, now=now)
-        self._ask(recipient, now)
+        if proof.many:
+            self._ask(recipient, now)
         self._watch_over(recipient)
         if flush.limit is not None:
             self._warn(recipient, flush)

@@ -81,6 +81,11 @@ class Proof:
             del self._written[next(iter(self._written))]
         self._written[ref.epoch] = ref.n
 
+    @property
+    def many(self) -> bool:
+        """Whether so much is unproven that it is not to wait for the next look."""
+        return self._unasked >= MANY
+
     def ping_due(self, now: float) -> bool:
         """Whether a ping should be sent: soon after an event, at once after many.
 

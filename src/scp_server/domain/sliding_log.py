@@ -95,6 +95,12 @@ class SlidingLog:
         """The verdict of a hit that was just counted."""
         return self._verdict(now, allowed=True)
 
+    def nearly_used(self, now: float, few: int) -> Verdict | None:
+        """The verdict of a hit that was just counted, once `few` places are left or fewer."""
+        if self._policy.limit - self._count > few:
+            return None
+        return self.look_after(now)
+
     def idle(self, now: float) -> bool:
         """Whether nothing is remembered, so that the log can be thrown away."""
         self._forget(now)

@@ -78,6 +78,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     item_id: str | None
     batch_size: int
     """How many items of its stream one `data_batch` may carry."""
+    size: int
+    """Bytes it holds."""
 
 
 class Run(msgspec.Struct, kw_only=True, eq=False, gc=False):
@@ -237,6 +239,13 @@ class Reader:
             entries=tuple(entries), end=run.end, epoch=run.epoch, revision=self._window.revision
         )
 
+    def holds_all(self, run: Run) -> bool:
+        """Whether all of a run may still be written, as far as is seen at a glance."""
+        window = self._window
+        return (
+            run.revision == window.revision and run.epoch == window.epoch and self._closed is None
+        )
+
     def still_due(self, run: Run, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Of a run's entries, those still to be written: not what was dropped meanwhile."""
         if run.epoch != self._window.epoch:
@@ -244,11 +253,6 @@ class Reader:
         if run.revision == self._window.revision:
             return entries
         return tuple(e for e in entries if self._window.keeps(e) and self.is_due(e))
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether every entry is due."""
-        return self.subscription.everything and not self.floors
 
     @property
     def has_more(self) -> bool:

@@ -122,10 +122,10 @@ class Window:
 
     def _drop(self, share: Share, oldest: Entry) -> None:
         share.waiting.popleft()
-        share.size -= oldest.encoded.size
+        share.size -= oldest.size
         share.evicted_n = oldest.n
         del self._entries[oldest.n]
-        self._budget.gave(oldest.encoded.size)
+        self._budget.gave(oldest.size)
 
     def let_go(self) -> None:
         """Drop what is only kept for consumers that may come back: it can be read again."""
@@ -154,19 +154,21 @@ class Window:
         share.offset += 1
         share.last_n = self.head
         ref = EventRef(self.epoch, self.head)
+        encoded = self._encode(draft, ref, share)
         entry = Entry(
             n=self.head,
             stream_id=share.stream_id,
             stream_type=share.stream_type,
-            encoded=self._encode(draft, ref, share),
+            encoded=encoded,
             ordinal=draft.ordinal,
             item_id=draft.item_id,
             batch_size=share.batch_size,
+            size=encoded.size,
         )
         self._entries[self.head] = entry
         share.waiting.append(entry)
-        share.size += entry.encoded.size
-        self._budget.took(self, entry.encoded.size)
+        share.size += entry.size
+        self._budget.took(self, entry.size)
         self._wake()
         return ref
 
@@ -283,6 +285,8 @@ class Window:
     def run(self, reader: Reader, limit: int, size: int) -> Run:
         """What a reader is given next, made once for all who stand at its place."""
         self._all_awake = False
+        if len(self._readers) == 1:
+            return self._run(reader, limit, size)
         wanted = reader.subscription
         if self._last_run is not None and not reader.floors:
             at, head, most, by, run = self._last_run
@@ -296,10 +300,10 @@ class Window:
 
     def _run(self, reader: Reader, limit: int, size: int) -> Run:
         chosen: list[Entry] = []
-        end, all_due = reader.taken, reader.takes_all
+        end, all_due = reader.taken, reader.subscription.everything and not reader.floors
         for entry in self._after(end):
             if all_due or reader.is_due(entry):
-                size -= entry.encoded.size
+                size -= entry.size
                 if len(chosen) == limit or (chosen and size < 0):
                     break
                 chosen.append(entry)
@@ -346,8 +350,8 @@ class Window:
             if share is None or entry.ordinal is None:
                 continue
             share.items_written = max(share.items_written, entry.ordinal)
-            if self.keeps(entry):
-                share.heard_n = max(share.heard_n, entry.n)
+            if entry.n > share.heard_n and self.keeps(entry):
+                share.heard_n = entry.n
 
     def stir(self) -> None:
         """Wake all who wait at a share: something beside the window has changed."""

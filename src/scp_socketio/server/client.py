@@ -54,6 +54,7 @@ class _State(Enum):
 
 # Looking a member up costs more than all else that `Client.write` does.
 _IN: Final = _State.IN
+_GONE: Final = _State.GONE
 
 
 class _Call:
@@ -99,15 +100,14 @@ class Client:
     @property
     def open(self) -> bool:
         """Whether the client is there: also while its connect handler runs."""
-        return self._state is not _State.GONE
+        return self._state is not _GONE
 
     @property
     def backlog(self) -> int:
         """Bytes written that the kernel has not taken yet, of the whole connection."""
-        if self._state is _State.GONE:
-            return 0
-        held = 0 if self._held is None else sum(message.size for message in self._held)
-        return held + self._link.backlog
+        if self._held is None:
+            return 0 if self._state is _GONE else self._link.backlog
+        return sum(message.size for message in self._held) + self._link.backlog
 
     @property
     def pings_sent(self) -> int:
