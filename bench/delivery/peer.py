@@ -11,6 +11,20 @@ import uvicorn
 from serving import LOOP, Subject, main
 
 
+def _config(sio: Any, port: int) -> uvicorn.Config:  # noqa: ANN401  (the library is not typed)
+    return uvicorn.Config(
+        socketio.ASGIApp(sio),
+        host="127.0.0.1",
+        port=port,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        loop=LOOP,
+    )
+
+
 @asynccontextmanager
 async def serving(port: int, sessions: int) -> AsyncIterator[Subject]:
     """Serve on a port."""
@@ -38,18 +52,7 @@ async def serving(port: int, sessions: int) -> AsyncIterator[Subject]:
         found[:] = sids
         return len(found)
 
-    config = uvicorn.Config(
-        socketio.ASGIApp(sio),
-        host="127.0.0.1",
-        port=port,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        loop=LOOP,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(_config(sio, port))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve())
         while not server.started:

@@ -7,7 +7,7 @@ something to take is noted, and once a turn of the loop all of them are served t
 share is spelled once, and their audit rows are one commit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -18,6 +18,7 @@ import structlog
 from scp_server.delivery.courier import Courier, End, Flush, Wait
 from scp_server.delivery.proof import Proof
 from scp_server.delivery.pump import Outlet
+from scp_server.delivery.stream_events import STREAM_EVENT, message_of, notice_of
 from scp_server.domain.errors import ScpError, SlowConsumer
 from scp_server.domain.event_ref import EventRef
 from scp_server.engine.readers import Proves, Reader
@@ -25,12 +26,9 @@ from scp_server.engine.signal import Signal
 from scp_server.ports.audit import AuditEntry
 from scp_socketio import Message
 from scp_wire import encode
-from scp_wire.encode import Encoded, Envelope, encode_body
-from scp_wire.events import EventType, RateLimitData
 
 _LOG: Final = structlog.get_logger("scp.delivery")
 
-STREAM_EVENT: Final = "stream_event"
 LOOK_EVERY: Final = 0.25
 """Seconds between looks at who is paced, full, owes proof, or stalls."""
 AT_ONCE: Final = 64
@@ -266,7 +264,7 @@ class Dispatch:
 
     def _write(self, recipient: Recipient, flush: Flush, now: float) -> None:
         client, courier, proof = recipient.client, recipient.courier, recipient.proof
-        client.write(_message(flush, courier.consumer.session_id.reveal()))
+        client.write(message_of(flush, courier.consumer.session_id.reveal()))
         courier.written(flush)
         if flush.run is None:
             if proof.unproven:
@@ -299,7 +297,7 @@ class Dispatch:
             return
         warning = outlet.limits.near_end(flush.limit, consumer.connection)
         if warning is not None:
-            notice = _notice(warning, consumer.provider, outlet.clock.now())
+            notice = notice_of(warning, consumer.provider, outlet.clock.now())
             event = encode.event(notice, consumer.session_id.reveal())
             recipient.client.write(Message.event(STREAM_EVENT, event))
             # It will soon have to wait: what it has is to be proven, should it come again instead.
@@ -359,31 +357,6 @@ class Dispatch:
 
     def _now(self) -> float:
         return self._outlet.clock.monotonic()
-
-
-def _message(flush: Flush, shown: str) -> Message:
-    """A flush as it travels; of a whole run, the same for all who show the same session."""
-    if flush.run is None:
-        return _joined(encode.event(notice, shown) for notice in flush.notices)
-    if not flush.whole:
-        return _joined(frame.event(shown) for frame in flush.frames)
-    made = flush.run.made
-    # Frames differ by how they were cut: single, or in batches.
-    form = (STREAM_EVENT, shown, len(flush.frames))
-    message: Message | None = made.get(form)
-    if message is None:
-        message = made[form] = _joined(frame.event(shown) for frame in flush.frames)
-    return message
-
-
-def _joined(events: Iterable[bytes]) -> Message:
-    messages = [Message.event(STREAM_EVENT, event) for event in events]
-    return messages[0] if len(messages) == 1 else Message.joined(messages)
-
-
-def _notice(data: RateLimitData, provider: str, now: float) -> Encoded:
-    envelope = Envelope(provider=provider, timestamp=now)
-    return encode.encode(EventType.RATE_LIMIT_WARNING, envelope, encode_body(data))
 
 
 def _on_the_way(recipient: Recipient) -> int:

@@ -1,9 +1,13 @@
 """Budget: how many bytes of events all windows of this process hold, and who gives way first."""
 
 from collections import OrderedDict
-from typing import Protocol
+from typing import Final, Protocol
 
 from scp_server.engine.signal import Signal
+
+
+UNBOUNDED: Final = 2**62
+"""Bytes that no process holds."""
 
 
 class Holder(Protocol):
@@ -22,7 +26,7 @@ class Budget:
     streams wait: `freed` fires when there is room again.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int = UNBOUNDED) -> None:
         self._size = size
         self._holders: OrderedDict[Holder, None] = OrderedDict()
         self.used = 0

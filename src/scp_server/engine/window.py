@@ -21,8 +21,6 @@ from scp_server.engine.signal import Signal
 from scp_wire.encode import Encoded, Envelope, encode
 from scp_wire.stream_types import Provider
 
-NO_BUDGET: Final = 2**62
-"""Bytes that no process holds."""
 STREAM_OVER: Final = "stream_over"
 """Why a reader of one stream is closed when nothing of it will come any more."""
 
@@ -35,7 +33,7 @@ class Window:
     ) -> None:
         self._provider = provider
         self._limits = limits
-        self._budget = budget or Budget(NO_BUDGET)
+        self._budget = budget or Budget()
         self._entries: dict[int, Entry] = {}
         self._shares: dict[str, Share] = {}
         self._readers: set[Reader] = set()
