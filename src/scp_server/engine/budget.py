@@ -5,7 +5,6 @@ from typing import Final, Protocol
 
 from scp_server.engine.signal import Signal
 
-
 UNBOUNDED: Final = 2**62
 """Bytes that no process holds."""
 
