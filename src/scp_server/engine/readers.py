@@ -15,6 +15,8 @@ from scp_wire.stream_types import StreamType
 
 MAX_NOTICES: Final = 16
 """Notices (token refreshed, limit near) a reader may be behind; older ones are dropped."""
+STREAM_OVER: Final = "stream_over"
+"""Why a reader of one stream is closed when nothing of it will come any more."""
 
 
 class OfStream(Protocol):

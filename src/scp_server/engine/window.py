@@ -10,19 +10,15 @@ that come back. What is no longer here is read again from the provider: `rewind`
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place, Stream
 from scp_server.engine.budget import Budget
-from scp_server.engine.readers import Entry, Proves, Reader, Run, Subscription
+from scp_server.engine.readers import STREAM_OVER, Entry, Proves, Reader, Run, Subscription
 from scp_server.engine.shares import Draft, Mark, Share, ShareLimits
 from scp_server.engine.signal import Signal
 from scp_wire.encode import Encoded, Envelope, encode
 from scp_wire.stream_types import Provider
-
-STREAM_OVER: Final = "stream_over"
-"""Why a reader of one stream is closed when nothing of it will come any more."""
 
 
 class Window:
