@@ -6,6 +6,8 @@ all of them count, and an audit trail that keeps nothing.
 """
 
 import asyncio
+import logging
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +17,7 @@ from typing import NoReturn
 
 import msgspec
 import shape
+import structlog
 import uvicorn
 from msgspec.structs import replace
 from serving import LOOP, Subject, main
@@ -267,11 +270,17 @@ async def _listening(socketio: SocketIO, port: int) -> AsyncIterator[None]:
     server = uvicorn.Server(config)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  (uvicorn has no event for it)
             await asyncio.sleep(0.01)
         yield
         server.should_exit = server.force_exit = True
 
 
 if __name__ == "__main__":
+    # Standard output is for answers.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.disable(logging.WARNING)
     main(serving)
