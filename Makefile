@@ -41,6 +41,9 @@ fix: $(STAMP)  ## format, and mend what can be mended
 soak: $(STAMP)  ## many seeds of what the tests try a few of; SEEDS=200; rewrites docs/soak.md
 	$(BIN)/python scripts/soak.py --seeds $(or $(SEEDS),200)
 
+bench: $(STAMP)  ## delivery measured against Node's socket.io and python-socketio; half an hour's quiet
+	@$(BIN)/python bench/delivery/run.py
+
 schema: $(STAMP)  ## rewrite schema/ and the generated pages of docs/
 	$(BIN)/python scripts/check_drift.py --write
 

@@ -5,7 +5,8 @@
 
 Client k joins with packet k of `hello`, over and over; the first `stalled` clients never read. It
 says "ready" when all are in. The running total of events goes to the control port, eight bytes each
-time. It ends with its input, and says then, as JSON, how late events were if they carry `stamps`.
+time. It ends with its input, and says then, as JSON, how late events were if they carry `stamps`:
+those since the last line of input.
 
 All events have one size and no byte 1, so counting is arithmetic: a 1 is a ping's header.
 """
@@ -77,7 +78,10 @@ class Counter:
         while True:
             for number, _ in poll.poll(REPORT_SECONDS if told < self.size else None):
                 if number == sys.stdin.fileno():
-                    return
+                    if not os.read(number, 1024):
+                        return
+                    self.late.clear()
+                    continue
                 self.read(self.clients[number])
             now = time.monotonic()
             if told < self.size and now - told_at >= REPORT_SECONDS:

@@ -6,6 +6,8 @@ all of them count, and an audit trail that keeps nothing.
 """
 
 import asyncio
+import logging
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +17,7 @@ from typing import NoReturn
 
 import msgspec
 import shape
+import structlog
 import uvicorn
 from msgspec.structs import replace
 from serving import LOOP, Subject, main
@@ -274,4 +277,10 @@ async def _listening(socketio: SocketIO, port: int) -> AsyncIterator[None]:
 
 
 if __name__ == "__main__":
+    # Standard output is for answers.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.disable(logging.WARNING)
     main(serving)

@@ -31,14 +31,15 @@ async def serving(port: int, sessions: int) -> AsyncIterator[Subject]:
     sio = socketio.AsyncServer(async_mode="asgi")
     sids, found, sent = list[str](), list[str](), dict[int | None, int]()
 
-    @sio.event
     async def connect(sid: str, environ: dict[str, Any], auth: object = None) -> None:
         sids.append(sid)
         await sio.enter_room(sid, "all")
 
-    @sio.event
     async def disconnect(sid: str, reason: str = "") -> None:
         sids.remove(sid)
+
+    sio.on("connect", connect)
+    sio.on("disconnect", disconnect)
 
     async def put(to: int | None) -> None:
         n = sent[to] = sent.get(to, 0) + 1

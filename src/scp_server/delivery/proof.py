@@ -5,7 +5,6 @@ does: the wire keeps order, so whoever answers the ping has read the event befor
 that acknowledges is believed alone: it says what it has processed, not only read.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,7 +36,7 @@ class Proof:
     )
 
     def __init__(self) -> None:
-        self._unproven: deque[tuple[int, EventRef]] = deque()
+        self._unproven: list[tuple[int, EventRef]] = []
         """(the newest ping when it was written, the place it leads to)"""
         self._written: dict[str, int] = {}
         """By epoch, the last event that was written."""
@@ -104,7 +103,7 @@ class Proof:
         """The ping of that number was answered: the place that proves, None when none."""
         place: EventRef | None = None
         while self._unproven and self._unproven[0][0] < number:
-            place = self._unproven.popleft()[1]
+            place = self._unproven.pop(0)[1]
         return self._progressed(place, now)
 
     def acknowledged(self, ref: EventRef, now: float) -> EventRef | None:
@@ -120,7 +119,7 @@ class Proof:
             )
         place: EventRef | None = None
         while self._is_told_by(ref):
-            place = self._unproven.popleft()[1]
+            place = self._unproven.pop(0)[1]
         return self._progressed(place, now)
 
     def _is_told_by(self, ref: EventRef) -> bool:

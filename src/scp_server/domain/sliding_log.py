@@ -6,7 +6,6 @@ one line, and of a very large limit all hits of a moment's length: so a large li
 """
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,7 +46,7 @@ class SlidingLog:
         """Hits this close count as the last of them: too late rather than too early."""
         self._since = 0.0
         """When the first hit of the last line was."""
-        self._hits: deque[tuple[float, int]] = deque()
+        self._hits: list[tuple[float, int]] = []
         self._count = 0
 
     def hit(self, now: float) -> Verdict:
@@ -116,7 +115,7 @@ class SlidingLog:
 
     def _forget(self, now: float) -> None:
         while self._hits and self._hits[0][0] <= now - self._policy.window:
-            self._count -= self._hits.popleft()[1]
+            self._count -= self._hits.pop(0)[1]
 
     def _remaining(self) -> int:
         return 1 if self._policy.limit == 0 else self._policy.limit - self._count

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
@@ -39,8 +38,7 @@ class Proves(Enum):
     """By naming it in the next request: until then what was written is not waited for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What a consumer wants, and how. `types` None means everything of its session."""
 
     types: frozenset[StreamType] | None = None
