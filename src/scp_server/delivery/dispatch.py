@@ -7,7 +7,7 @@ something to take is noted, and once a turn of the loop all of them are served t
 share is spelled once, and their audit rows are one commit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -18,6 +18,7 @@ import structlog
 from scp_server.delivery.courier import Courier, End, Flush, Wait
 from scp_server.delivery.proof import Proof
 from scp_server.delivery.pump import Outlet
+from scp_server.delivery.spelling import STREAM_EVENT, message
 from scp_server.domain.errors import ScpError, SlowConsumer
 from scp_server.domain.event_ref import EventRef
 from scp_server.engine.readers import Proves, Reader
@@ -30,9 +31,10 @@ from scp_wire.events import EventType, RateLimitData
 
 _LOG: Final = structlog.get_logger("scp.delivery")
 
-STREAM_EVENT: Final = "stream_event"
 LOOK_EVERY: Final = 0.25
 """Seconds between looks at who is paced, full, owes proof, or stalls."""
+LOOKS: Final = 25
+"""Parts in which they are looked at: pings to all of them at once would hold events up."""
 AT_ONCE: Final = 64
 """Consumers served before others of the loop get their turn."""
 BREATH: Final = 7
@@ -266,7 +268,7 @@ class Dispatch:
 
     def _write(self, recipient: Recipient, flush: Flush, now: float) -> None:
         client, courier, proof = recipient.client, recipient.courier, recipient.proof
-        client.write(_message(flush, courier.consumer.session_id.reveal()))
+        client.write(message(flush, courier.consumer.session_id.reveal()))
         courier.written(flush)
         if flush.run is None:
             if proof.unproven:
@@ -333,13 +335,21 @@ class Dispatch:
         while True:
             while not self._watched:
                 await self._watching.wait()
-            await anyio.sleep(LOOK_EVERY)
-            now = self._now()
-            for recipient in tuple(self._watched):
-                try:
-                    self._look(recipient, now)
-                except Exception as fault:  # noqa: BLE001  (the boundary: the others are watched)
-                    self._crashed(recipient, fault)
+            everybody = tuple(self._watched)
+            share = -(-len(everybody) // LOOKS)
+            for first in range(0, len(everybody), share):
+                await anyio.sleep(LOOK_EVERY * share / len(everybody))
+                self._look_at(everybody[first : first + share])
+
+    def _look_at(self, recipients: Sequence[Recipient]) -> None:
+        now = self._now()
+        for recipient in recipients:
+            if recipient not in self._watched:
+                continue
+            try:
+                self._look(recipient, now)
+            except Exception as fault:  # noqa: BLE001  (the boundary: the others are watched)
+                self._crashed(recipient, fault)
 
     def _look(self, recipient: Recipient, now: float) -> None:
         """See to a recipient's pace and proof. Waiting for our own pace is not stalling."""
@@ -359,26 +369,6 @@ class Dispatch:
 
     def _now(self) -> float:
         return self._outlet.clock.monotonic()
-
-
-def _message(flush: Flush, shown: str) -> Message:
-    """A flush as it travels; of a whole run, the same for all who show the same session."""
-    if flush.run is None:
-        return _joined(encode.event(notice, shown) for notice in flush.notices)
-    if not flush.whole:
-        return _joined(frame.event(shown) for frame in flush.frames)
-    made = flush.run.made
-    # Frames differ by how they were cut: single, or in batches.
-    form = (STREAM_EVENT, shown, len(flush.frames))
-    message: Message | None = made.get(form)
-    if message is None:
-        message = made[form] = _joined(frame.event(shown) for frame in flush.frames)
-    return message
-
-
-def _joined(events: Iterable[bytes]) -> Message:
-    messages = [Message.event(STREAM_EVENT, event) for event in events]
-    return messages[0] if len(messages) == 1 else Message.joined(messages)
 
 
 def _notice(data: RateLimitData, provider: str, now: float) -> Encoded:
