@@ -22,6 +22,7 @@ import uvicorn
 from msgspec.structs import replace
 from serving import LOOP, Subject, main
 
+from scp_cli.collecting import collect_less_often
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
 from scp_server.bus.memory import MemoryRateLimits
@@ -251,6 +252,7 @@ async def serving(port: int, sessions: int) -> AsyncIterator[Subject]:
             hello = ["40" + msgspec.json.encode({"session_id": each}).decode() for each in ids]
             feeds = Feeds(socketio)
             async with socketio.running(), supervisor.running(), _listening(socketio, port):
+                collect_less_often()
                 yield Subject(hello=hello, joined=feeds.joined, put=feeds.put, bounded=True)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from scp_cli.collecting import collect_less_often
 from scp_cli.listening import open_sockets, port_of
 from scp_server.bootstrap import serve as serve_server
 from scp_server.config.load import load, with_port
@@ -54,7 +55,10 @@ async def _run(sockets: list[socket], settings: Settings, beside: "Beside | None
             beside.start(tasks)
             settings = beside.settings
         url = settings.public_url
-        await serve_server(
-            settings, sockets, ready=lambda: click.echo(f"SCP streaming listens on {url}")
-        )
+
+        def ready() -> None:
+            collect_less_often()
+            click.echo(f"SCP streaming listens on {url}")
+
+        await serve_server(settings, sockets, ready=ready)
         tasks.cancel_scope.cancel()

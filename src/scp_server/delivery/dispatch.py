@@ -31,6 +31,8 @@ _LOG: Final = structlog.get_logger("scp.delivery")
 
 LOOK_EVERY: Final = 0.25
 """Seconds between looks at who is paced, full, owes proof, or stalls."""
+LOOKS: Final = 25
+"""Parts in which they are looked at: pings to all of them at once would hold events up."""
 AT_ONCE: Final = 64
 """Consumers served before others of the loop get their turn."""
 BREATH: Final = 7
@@ -331,13 +333,21 @@ class Dispatch:
         while True:
             while not self._watched:
                 await self._watching.wait()
-            await anyio.sleep(LOOK_EVERY)
-            now = self._now()
-            for recipient in tuple(self._watched):
-                try:
-                    self._look(recipient, now)
-                except Exception as fault:  # noqa: BLE001  (the boundary: the others are watched)
-                    self._crashed(recipient, fault)
+            everybody = tuple(self._watched)
+            share = -(-len(everybody) // LOOKS)
+            for first in range(0, len(everybody), share):
+                await anyio.sleep(LOOK_EVERY * share / len(everybody))
+                self._look_at(everybody[first : first + share])
+
+    def _look_at(self, recipients: Sequence[Recipient]) -> None:
+        now = self._now()
+        for recipient in recipients:
+            if recipient not in self._watched:
+                continue
+            try:
+                self._look(recipient, now)
+            except Exception as fault:  # noqa: BLE001  (the boundary: the others are watched)
+                self._crashed(recipient, fault)
 
     def _look(self, recipient: Recipient, now: float) -> None:
         """See to a recipient's pace and proof. Waiting for our own pace is not stalling."""
