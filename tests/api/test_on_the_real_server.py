@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import jsonschema
 import pytest
-from support.processes import Child, operator_key, start_sandbox, start_server
+from support.processes import Child, executed, operator_key, start_sandbox, start_server
 
 from scp_sdk.sandbox_consent import consent_in_sandbox
 from scp_server.api.openapi import document_of
@@ -52,10 +52,10 @@ class Real:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    """One server for this module."""
+    """One server for this module, started as an operator does."""
     folder = tmp_path_factory.mktemp("server")
-    sandbox = start_sandbox(tmp_path_factory.mktemp("sandbox"), "--messages=50")
-    server: Child = start_server(folder, sandbox)
+    sandbox = start_sandbox(tmp_path_factory.mktemp("sandbox"), "--messages=50", begin=executed)
+    server: Child = start_server(folder, sandbox, executed)
     yield Real(server.url, operator_key(folder))
     server.close()
     sandbox.close()

@@ -215,7 +215,10 @@ async def spot(
 ) -> AsyncIterator[Spot]:
     """Open one. `believed`: what the governor believes; `figures`: what the sandbox allows."""
     clock = LoopClock()
-    settings = SandboxSettings(messages=30, events=30, quotas="published", token_lifetime=10**7)
+    # Few of everything: thousands of calls list it.
+    settings = SandboxSettings(
+        messages=30, events=30, contacts=30, files=30, quotas="published", token_lifetime=10**7
+    )
     app = build_app(settings, Clock(clock.now))
     async with aiohttp.ClientSession() as unused:
         sandbox = SandboxHere(BASE, unused, app)

@@ -16,6 +16,7 @@ import uvicorn
 from anyio.abc import TaskGroup
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from support.prompt_server import PromptServer
 
 from scp_socketio import Client, ConnectRefused, Handshake, Reason, Server, Settings
 from scp_socketio.server.lane import lane
@@ -268,7 +269,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
         async with anyio.create_task_group() as tasks:
             server = ScriptedServer(tasks)
             server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            http = uvicorn.Server(
+            http = PromptServer(
                 uvicorn.Config(
                     server,
                     ws=lane(server.socketio),
@@ -283,7 +284,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
                 async with server.socketio.running():
                     yield server
             finally:
-                http.should_exit = True
+                http.stop()
 
 
 def started(stream_id: str = STREAM) -> Json:

@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from support.prompt_server import PromptServer
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -52,22 +53,20 @@ async def laned(
     others: type[asyncio.Protocol] | None = None,
     app: Any = None,  # noqa: ANN401  (an ASGI application)
     **config: Any,  # noqa: ANN401  (of uvicorn)
-) -> AsyncIterator[tuple[uvicorn.Server, int]]:
+) -> AsyncIterator[tuple[PromptServer, int]]:
     """The server under uvicorn; yields uvicorn's and the port."""
     silent = {"lifespan": "off", "log_config": None} | config
     # Not named as TCP, as sockets of a service manager are not: then asyncio sets no TCP_NODELAY.
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
-        http = uvicorn.Server(
-            uvicorn.Config(app or server, ws=lane(server, others=others), **silent)
-        )
+        http = PromptServer(uvicorn.Config(app or server, ws=lane(server, others=others), **silent))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(http.serve, [listener])
             with anyio.fail_after(30):
                 async with server.running():
                     yield http, listener.getsockname()[1]
-                http.should_exit = True
+                http.stop()
 
 
 @asynccontextmanager
@@ -313,7 +312,7 @@ async def test_a_client_that_never_reads_is_dropped_and_its_neighbours_are_not()
 async def test_uvicorns_shutdown_says_so_to_clients_and_does_not_wait_for_ever() -> None:
     server = patient()
     async with laned(server) as (http, port), joined(port) as client:
-        http.should_exit = True
+        http.stop()
         with pytest.raises(ConnectionClosed) as closed:
             await client.recv()
         assert closed.value.rcvd is not None

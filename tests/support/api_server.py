@@ -12,6 +12,7 @@ import uvicorn
 from multidict import CIMultiDict, CIMultiDictProxy
 from support.engine import PART_ONE, MemoryStreams, ScopedTypes, SilentMeter
 from support.neighbours import HeardNotices
+from support.prompt_server import PromptServer
 from support.scripted_authority import ScriptedAuthority
 from support.stores import MemoryAudit, MemorySessions
 from support.time_and_chance import RecordedChance, TurnedClock
@@ -223,7 +224,7 @@ async def serving(
         port = listener.getsockname()[1]
         house = furnished(values, limits, port)
         house.url = f"http://127.0.0.1:{port}"
-        server = uvicorn.Server(
+        server = PromptServer(
             uvicorn.Config(
                 AccessLog(build_app(house.services), house.clock),
                 lifespan="off",
@@ -238,4 +239,4 @@ async def serving(
             async with aiohttp.ClientSession(house.url, cookie_jar=jar) as http:
                 house.http = http
                 yield house
-            server.should_exit = True
+            server.stop()

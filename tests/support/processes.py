@@ -12,21 +12,45 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Protocol
+
+from support.forked import launcher_of_this_run
 
 STOP_SECONDS: Final = 30.0
 KEPT: Final = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV"}
 """Variables a child inherits: none of the caller's own SCP_ settings."""
 
 
+class Process(Protocol):
+    """One of `subprocess`, or of a launcher."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit status, if it has ended."""
+
+    def wait(self, timeout: float) -> int:
+        """Its exit status."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send a signal, unless it has ended."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+Begin = Callable[[list[str], dict[str, str], IO[bytes]], tuple[Process, IO[bytes]]]
+"""Starts a process with arguments, variables and errors' file; returns it and its output."""
+
+
 @dataclass(slots=True)
 class Child:
     """A child process. What it prints, on either stream, is kept in `output`."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     output: Path
     url: str
     told: dict[str, str] = field(default_factory=dict)
@@ -50,31 +74,48 @@ class Child:
         self.process.wait(STOP_SECONDS)
 
 
-def start(arguments: list[str], environ: dict[str, str], output: Path, *, until: str) -> Child:
+def start(
+    arguments: list[str], environ: dict[str, str], output: Path, *, until: str, begin: Begin
+) -> Child:
     """Start `securecontext <arguments>` and read its standard output up to a line with `until`.
 
     The first URL it prints is taken as its address.
     """
     inherited = {name: value for name, value in os.environ.items() if name in KEPT}
     with output.open("ab") as errors:
-        process = subprocess.Popen(  # noqa: S603  (our own command line)
-            [sys.executable, "-u", "-m", "scp_cli", *arguments],
-            env=inherited | environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        )
-    if process.stdout is None:
-        raise AssertionError("a pipe was asked for")
-    said = _said(process.stdout, until)
+        process, printed = begin(arguments, inherited | environ, errors)
+    said = _said(printed, until)
     if until not in said:
         process.kill()
         process.wait(STOP_SECONDS)
         raise AssertionError(f"{arguments} did not start:\n{said}\n{output.read_text()[-4000:]}")
-    threading.Thread(target=_keep, args=(process.stdout, output), daemon=True).start()
+    threading.Thread(target=_keep, args=(printed, output), daemon=True).start()
     urls = re.findall(r"http://\S+", said)
     told = dict(re.findall(r"^(SCP_\w+)=(.*)$", said, re.MULTILINE))
     return Child(process, output, urls[0], told)
+
+
+def forked(
+    arguments: list[str], environ: dict[str, str], errors: IO[bytes]
+) -> tuple[Process, IO[bytes]]:
+    """A process that finds everything imported."""
+    return launcher_of_this_run().start(arguments, environ, errors)
+
+
+def executed(
+    arguments: list[str], environ: dict[str, str], errors: IO[bytes]
+) -> tuple[Process, IO[bytes]]:
+    """A process that starts as an operator's does."""
+    process = subprocess.Popen(  # noqa: S603  (our own command line)
+        [sys.executable, "-u", "-m", "scp_cli", *arguments],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+    )
+    if process.stdout is None:
+        raise AssertionError("a pipe was asked for")
+    return process, process.stdout
 
 
 def _said(lines: Iterable[bytes], until: str) -> str:
@@ -93,14 +134,13 @@ def _keep(source: IO[bytes], output: Path) -> None:
             sink.flush()
 
 
-def start_sandbox(folder: Path, *options: str) -> Child:
+def start_sandbox(folder: Path, *options: str, begin: Begin = forked) -> Child:
     """A sandbox in a process of its own."""
-    return start(
-        ["sandbox", *options], {}, folder / "sandbox.log", until="SCP_MICROSOFT__CLIENT_SECRET"
-    )
+    last = "SCP_MICROSOFT__CLIENT_SECRET"
+    return start(["sandbox", *options], {}, folder / "sandbox.log", until=last, begin=begin)
 
 
-def start_server(folder: Path, sandbox: Child, **settings: str) -> Child:
+def start_server(folder: Path, sandbox: Child, begin: Begin = forked, /, **settings: str) -> Child:
     """A server whose Google is the sandbox, with its data in `folder`.
 
     Settings are given by their variable's name without `SCP_`, in lower case; names in capitals
@@ -117,7 +157,7 @@ def start_server(folder: Path, sandbox: Child, **settings: str) -> Child:
             for name, value in settings.items()
         },
     }
-    return start(["serve"], environ, folder / "server.log", until="listens on")
+    return start(["serve"], environ, folder / "server.log", until="listens on", begin=begin)
 
 
 def operator_key(folder: Path) -> str:

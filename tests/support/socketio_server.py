@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 import uvicorn
 from anyio.lowlevel import checkpoint
+from support.prompt_server import PromptServer
 
 from scp_socketio import Client, Handshake, ProtocolError, Reason, Server, Settings
 from scp_socketio.server.lane import lane
@@ -211,7 +212,7 @@ async def serving(
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
-        http = uvicorn.Server(_config(way, server, watched))
+        http = PromptServer(_config(way, server, watched))
         running = Running(
             server=server,
             heard=heard,
@@ -225,5 +226,5 @@ async def serving(
                 async with server.running():
                     yield running
             finally:
-                http.should_exit = True
+                http.stop()
         assert not watched.failures, watched.failures
