@@ -4,15 +4,14 @@ Backfill lists each calendar under the stream's filters; masters and exceptions,
 Following is calendar_following's.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from scp_server.domain.changes import Change, Followed, Step
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Reading
-from scp_server.providers.foreign import text
 from scp_server.providers.google.calendar_filters import listing_params
 from scp_server.providers.google.calendar_following import CalendarFollowing
 from scp_server.providers.google.calendar_pages import (
@@ -22,7 +21,7 @@ from scp_server.providers.google.calendar_pages import (
     list_calendars,
     read_listing,
 )
-from scp_server.providers.google.shapes_calendar import calendar_event, event_version
+from scp_server.providers.google.shapes_calendar import calendar_event, event_version, is_over
 from scp_server.providers.page_walk import Json, PageWalk, Part
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
@@ -108,7 +107,7 @@ class CalendarEvents:
             self._walk = calendar, self._new_walk(calendar)
 
         def shape(_identity: str, event: Json) -> tuple[Change, ...]:
-            return (_change(event, calendar),) if _exists(event) else ()
+            return () if is_over(event) else (_change(event, calendar),)
 
         return (yield from self._walk[1].part(place.page, place.after, shape))
 
@@ -120,11 +119,6 @@ class CalendarEvents:
             self._group,
             listing=True,
         )
-
-
-def _exists(event: Mapping[str, Any]) -> bool:
-    # A cancelled exception is part of its series; anything else that is cancelled is gone.
-    return event.get("status") != "cancelled" or text(event.get("recurringEventId")) is not None
 
 
 def _change(event: Json, calendar: str) -> Change:

@@ -12,6 +12,7 @@ from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.providers.behind import Behind, recognised
 from scp_server.providers.foreign import entries, text, thing
+from scp_server.providers.google.shapes_calendar import is_cancelled, series_id
 from scp_server.providers.page_walk import ItemPage, by_id, identified
 from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
@@ -47,8 +48,19 @@ class EventPage:
     zone: str | None
     skipped: tuple[Skipped, ...] = ()
     """Entries that have no id to go by."""
+    ended: frozenset[str]
+    """Those of its events, and the series of its instances, that are cancelled as a whole."""
     behind: Behind
     """What was handled of it."""
+
+    def doubtful(self) -> list[str]:
+        """Series that cancelled instances name and of which it says nothing itself.
+
+        The series may have ended with them: it may be on another page, or have come without an id.
+        """
+        named = (series_id(event) for event in self.events.values() if is_cancelled(event))
+        unsaid = {series for series in named if series and series not in self.events}
+        return sorted(unsaid)
 
 
 def calendars_ask(token: str | None, *, live: bool = False) -> Ask:
@@ -74,6 +86,19 @@ def events_ask(calendar: str, params: Params, token: str | None, *, live: bool =
         params=(*params, *place),
         absent_ok=True,
         live=live,
+    )
+
+
+def series_ask(calendar: str, series: str) -> Ask:
+    """Whether a series takes place; absent when it is gone for good."""
+    return Ask(
+        method="calendar.events.get",
+        base="calendar_url",
+        path=f"/calendar/v3/calendars/{quote(calendar, safe='')}/events/{quote(series, safe='')}",
+        params=(("fields", "status"),),
+        absent_ok=True,
+        live=True,
+        one_of_many=True,
     )
 
 
@@ -161,6 +186,7 @@ def read_events(
         updated=text(body.get("updated")),
         zone=text(body.get("timeZone")),
         skipped=skipped,
+        ended=frozenset(i for i, e in events.items() if is_cancelled(e) and not series_id(e)),
         behind=recognised(events, after, listing=listing),
     )
 

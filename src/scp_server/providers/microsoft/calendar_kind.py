@@ -172,7 +172,7 @@ def _version(body: Mapping[str, Any]) -> str:
 
 
 def _is_whole(body: Mapping[str, Any]) -> bool:
-    return body.get("type") in {"singleInstance", "exception"} and "subject" in body
+    return text(body.get("type")) in {"singleInstance", "exception"} and "subject" in body
 
 
 _CALENDAR: Final = Ask(
