@@ -147,6 +147,8 @@ class Window:
         self.head += 1
         share.offset += 1
         share.last_n = self.head
+        if draft.ordinal is not None:
+            share.last_item_n = self.head
         ref = EventRef(self.epoch, self.head)
         encoded = self._encode(draft, ref, share)
         entry = Entry(

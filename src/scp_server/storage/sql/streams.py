@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, case, false, insert, select, update
+from sqlalchemy import Row, Select, bindparam, case, false, func, insert, select, update
 
 from scp_server.domain.errors import (
     SealBroken,
@@ -190,6 +190,18 @@ class SqlStreams:
             .where(ledger.c.epoch == epoch, ledger.c.n <= n)
             .order_by(ledger.c.n.desc(), ledger.c.seq.desc())
         )
+
+    async def epoch_began(self, session_pk: int, epoch: str) -> float | None:
+        """When the first place of a session's epoch was stored that is still kept."""
+        query = (
+            select(func.min(ledger.c.saved_at))
+            .join(streams, streams.c.stream_id == ledger.c.stream_id)
+            .where(streams.c.session_pk == session_pk, ledger.c.epoch == epoch)
+        )
+        began: float | None = await self._transactions.read(
+            lambda connection: connection.execute(query).scalar_one()
+        )
+        return began
 
     async def tidy(self, *, now: float) -> None:
         """Thin ledgers; forget what ended a week ago, and consent requests past their time."""
