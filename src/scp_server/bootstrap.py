@@ -101,7 +101,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         ground = await _ground(settings, stack)
         authorities = _authorities(ground)
         lines = _lines(ground, _tokens(ground, authorities), authorities)
-        links = Registry(lines, outlook_days=registrations.outlook_days(settings.microsoft))
+        outlook_days = registrations.outlook_days(settings.microsoft)
+        links = Registry(lines, meter=ground.metrics, outlook_days=outlook_days)
         connect = _connect(ground, links, authorities)
         supervisor = Supervisor(_machinery(ground, links, connect), engine_values(settings))
         ground.relay.engine = supervisor
@@ -116,8 +117,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         revoke = Revoke(
             ground.stores.sessions, authorities, ground.relay, ground.stores.audit, ground.clock
         )
-        services = _services(ground, gate, limits, supervisor, links, (connect, revoke))
-        api = build_app(services)
+        api = build_app(_services(ground, gate, limits, supervisor, links, (connect, revoke)))
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
         await stack.enter_async_context(_housekeeping(supervisor, revoke))
