@@ -126,11 +126,16 @@ class Session:
         """The session has moved from polling to its WebSocket."""
         self.transport = "websocket"
 
-    def farewell(self, *, by_peer: bool) -> str | None:
-        """The last packet to write: a poll must be answered, a WebSocket says it itself."""
+    def farewell(self, *, broken: bool) -> str | None:
+        """The last packet to write: a poll must be answered, a WebSocket says it itself.
+
+        It is CLOSE only to who has broken the protocol: some clients (python-engineio) take that
+        for a goodbye, and stay away. After a NOOP they ask once more, learn that there is no such
+        session, and come back.
+        """
         if self.transport == "websocket":
             return None
-        return NOOP if by_peer else CLOSE
+        return CLOSE if broken else NOOP
 
     def _pong(self, now: float) -> Pong | None:
         if self.pongs == self.pings_sent:
