@@ -52,11 +52,6 @@ class DeltaPage:
         """Where to go on, within this round or with the next."""
         return self.next or self.delta or ""
 
-    def after(self, item: str | None) -> list[str]:
-        """Ids that follow an item; all when it is no longer there."""
-        ids = list(self.bodies)
-        return ids[ids.index(item) + 1 :] if item in self.bodies else ids
-
 
 def is_removed(body: Mapping[str, Any]) -> bool:
     """Whether an entry says that an item is no longer in this collection."""
