@@ -225,8 +225,10 @@ class Connection:
         if self.reason is not None:
             return
         self.reason = reason
+        # Whoever is about to upgrade has paused its polling, and may not take it up again.
+        polls_on = self.guest is None and reason is not Reason.BAD_PACKET
+        farewell = self.session.farewell(polls_on=polls_on)
         self._vacate(reason)
-        farewell = self.session.farewell(broken=reason is Reason.BAD_PACKET)
         # A session that polls must still be found by the poll that fetches what waits; unless the
         # client itself has left, or has to.
         if drop or (farewell is not None and reason is not Reason.SERVER_CLOSE):
