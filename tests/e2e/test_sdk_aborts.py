@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -83,6 +83,37 @@ async def test_every_item_comes_exactly_once_over_fifteen_broken_connections(
     assert proxy.aborted == ABORTS
     assert seen == Counter(contact_ids(address_books))
     assert status["status"] == "completed"
+
+
+async def test_many_broken_connections_a_minute_meet_no_limit(
+    tmp_path: Path, address_books: Child
+) -> None:
+    """Neither that on connections nor that on subscriptions: a seat is taken again each time."""
+    guarded = {
+        name: value
+        for name, value in OPEN_LIMITS.items()
+        if name not in {"limits__connections_per_session", "limits__subscriptions_per_minute"}
+    }
+    child = start_server(tmp_path, address_books, **guarded)
+    server = Server(child, tmp_path, address_books, guarded)
+    # Who is refused would have to wait for most of a minute, and gives up instead.
+    hasty = replace(HASTY, longest_outage=20.0)
+    try:
+        session = await server.open_session("contacts")
+        seen: Counter[str] = Counter()
+        with anyio.fail_after(120):
+            async with (
+                chaos_proxy(server.url, after=EACH, times=ABORTS) as proxy,
+                AsyncSCPClient(proxy.url, session, patience=hasty) as client,
+            ):
+                async for item in client.stream(
+                    stream_type="contacts", batch_size=50, rate_limit_per_minute=FAST
+                ):
+                    seen[item.id] += 1
+        assert proxy.aborted == ABORTS
+        assert seen == Counter(contact_ids(address_books))
+    finally:
+        child.close()
 
 
 @dataclass(slots=True)
