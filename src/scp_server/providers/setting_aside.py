@@ -102,6 +102,32 @@ class Unreadable:
             self._given_up |= odd.keys()
 
 
+class Nameless:
+    """Entries without an id of a listing that is read again and again: each is told once."""
+
+    def __init__(self, unreadable: Unreadable, reason: str) -> None:
+        self._unreadable = unreadable
+        self._reason = reason
+        self._known = 0
+        self._untold = 0
+
+    def note(self, count: int, *, whole: bool) -> None:
+        """So many were in the `whole` listing, or in what changed of it.
+
+        Raises: ProviderProtocolError when the listing is worth another try for their sake.
+        """
+        fresh = count - self._known if whole else count
+        if fresh > 0:
+            self._unreadable.give_up({self._reason: self._reason})
+            self._untold += fresh
+        self._known = count if whole else self._known + count
+
+    def untold(self) -> tuple[Skipped, ...]:
+        """Those to be told now."""
+        untold, self._untold = self._untold, 0
+        return (Skipped(id=None, reason=self._reason),) * untold
+
+
 def _told(fault: Exception) -> str:
     """Its type, and where in this server's code it came from; its message may be content."""
     frames = [(PurePath(f.f_code.co_filename).parts, at) for f, at in walk_tb(fault.__traceback__)]
