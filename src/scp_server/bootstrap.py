@@ -184,10 +184,11 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     clock, chance = SystemClock(), SystemChance()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     keyring = load_keyring(settings.key_file)
-    seals = KeyringSeals(keyring)
+    seals, envelopes = KeyringSeals(keyring), KeyringEnvelopes(keyring)
+    rows = settings.window.ledger_rows
     stores = await stack.enter_async_context(
         open_database(
-            settings.database_url, seals=seals, envelopes=KeyringEnvelopes(keyring), clock=clock
+            settings.database_url, seals=seals, envelopes=envelopes, clock=clock, ledger_rows=rows
         )
     )
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_PROVIDER)
