@@ -22,10 +22,10 @@ from scp_server.providers.foreign import text
 from scp_server.providers.google.calendar_filters import EventJudge
 from scp_server.providers.google.calendar_pages import (
     Calendar,
+    CalendarList,
     EventPage,
     Params,
     events_ask,
-    list_calendars,
     mint_params,
     read_events,
     series_ask,
@@ -91,8 +91,11 @@ class Taken:
 class CalendarFollowing:
     """The following half of the connector; `listing` are the parameters of its backfill."""
 
-    def __init__(self, filters: EventFilters, listing: Params, unreadable: Unreadable) -> None:
+    def __init__(
+        self, filters: EventFilters, listing: Params, listed: CalendarList, unreadable: Unreadable
+    ) -> None:
         self._judge = EventJudge(filters)
+        self._list = listed
         self._listing = listing
         self._unreadable = unreadable
         self._trail = Trail()
@@ -121,7 +124,10 @@ class CalendarFollowing:
         self._followed_to = written(FollowPlace(calendars=taken.calendars))
         more = any(calendar.under_way for calendar in taken.calendars) or bool(taken.left)
         return Followed(
-            changes=taken.changes, since=self._followed_to, more=more, skipped=taken.skipped
+            changes=taken.changes,
+            since=self._followed_to,
+            more=more,
+            skipped=(*self._list.untold(), *taken.skipped),
         )
 
     # -- asking ----------------------------------------------------------------------------------
@@ -153,7 +159,7 @@ class CalendarFollowing:
         return tuple(calendar for calendar in calendars if calendar.id not in gone)
 
     def _listed_now(self, calendars: tuple[Synced, ...]) -> Reading[tuple[Synced, ...]]:
-        listed = [calendar.id for calendar in (yield from list_calendars(live=True))]
+        listed = [calendar.id for calendar in (yield from self._list.calendars(live=True))]
         kept = tuple(calendar for calendar in calendars if calendar.id in listed)
         known = {calendar.id for calendar in kept}
         new = [identity for identity in listed if identity not in known]
