@@ -101,7 +101,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         ground = await _ground(settings, stack)
         authorities = _authorities(ground)
         lines = _lines(ground, _tokens(ground, authorities), authorities)
-        links = Registry(lines, outlook_days=registrations.outlook_days(settings.microsoft))
+        outlook_days = registrations.outlook_days(settings.microsoft)
+        links = Registry(lines, meter=ground.metrics, outlook_days=outlook_days)
         connect = _connect(ground, links, authorities)
         supervisor = Supervisor(_machinery(ground, links, connect), engine_values(settings))
         ground.relay.engine = supervisor
@@ -116,8 +117,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         revoke = Revoke(
             ground.stores.sessions, authorities, ground.relay, ground.stores.audit, ground.clock
         )
-        services = _services(ground, gate, limits, supervisor, links, (connect, revoke))
-        api = build_app(services)
+        api = build_app(_services(ground, gate, limits, supervisor, links, (connect, revoke)))
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
         await stack.enter_async_context(_housekeeping(supervisor, revoke))
@@ -184,10 +184,11 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     clock, chance = SystemClock(), SystemChance()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     keyring = load_keyring(settings.key_file)
-    seals = KeyringSeals(keyring)
+    seals, envelopes = KeyringSeals(keyring), KeyringEnvelopes(keyring)
+    rows = settings.window.ledger_rows
     stores = await stack.enter_async_context(
         open_database(
-            settings.database_url, seals=seals, envelopes=KeyringEnvelopes(keyring), clock=clock
+            settings.database_url, seals=seals, envelopes=envelopes, clock=clock, ledger_rows=rows
         )
     )
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_PROVIDER)

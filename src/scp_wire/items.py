@@ -49,7 +49,7 @@ class Message(ThreadMessage, frozen=True, kw_only=True):
     body_text: str | None
     body_html: str | None
     truncated: list[str]
-    """Names of the fields that were cut to their limit."""
+    """Names of the fields that were cut to their limit, or could not be read whole."""
 
 
 class Attendee(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Ways in which an item comes to be wrong: a field dropped, null, of another type, absurd."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,32 +18,33 @@ def _nested() -> Any:  # noqa: ANN401  (JSON)
     return found
 
 
-_ABSURD: Final[Sequence[Callable[[], Any]]] = (
-    lambda: None,
-    lambda: True,
-    lambda: 0,
-    lambda: -1,
-    lambda: 10**30,
-    lambda: 1e308,
-    lambda: 10**400,
-    lambda: "",
-    lambda: "0",
-    lambda: "9" * 25,
-    lambda: "0001-01-01T00:00:00+14:00",
-    lambda: "0001-01-01T00:00:00Z",
-    lambda: "9999-12-31T23:59:59-14:00",
-    lambda: "2026-02-30T25:61:00Z",
-    lambda: f"{CANARY}\ud800 half a pair",
-    lambda: f"{CANARY}\x00\x1b\u2028",
-    lambda: CANARY * 40_000,
-    list,
-    dict,
-    lambda: [[]],
-    lambda: [CANARY] * 3000,
-    lambda: [{"id": CANARY, "name": None}] * 2000,
-    lambda: {CANARY * 9: {"": [None, {}]}},
-    _nested,
-)
+ABSURD: Final[Mapping[str, Callable[[], Any]]] = {
+    "null": lambda: None,
+    "true": lambda: True,
+    "zero": lambda: 0,
+    "minus one": lambda: -1,
+    "31 digits": lambda: 10**30,
+    "a huge float": lambda: 1e308,
+    "401 digits": lambda: 10**400,
+    "an empty text": lambda: "",
+    "the text 0": lambda: "0",
+    "a text of digits": lambda: "9" * 25,
+    "the first hours": lambda: "0001-01-01T00:00:00+14:00",
+    "the first day": lambda: "0001-01-01T00:00:00Z",
+    "the last hours": lambda: "9999-12-31T23:59:59-14:00",
+    "no time": lambda: "2026-02-30T25:61:00Z",
+    "half a pair": lambda: f"{CANARY}\ud800 half a pair",
+    "control signs": lambda: f"{CANARY}\x00\x1b\u2028",
+    "a long text": lambda: CANARY * 40_000,
+    "an empty list": list,
+    "an empty object": dict,
+    "a list in a list": lambda: [[]],
+    "a long list": lambda: [CANARY] * 3000,
+    "many objects": lambda: [{"id": CANARY, "name": None}] * 2000,
+    "odd names": lambda: {CANARY * 9: {"": [None, {}]}},
+    "nested deep": _nested,
+}
+"""Values by what they are called in a report of a failure."""
 
 
 @dataclass(slots=True)
@@ -54,7 +55,8 @@ class Damage:
     spot: tuple[int, ...]
     """Which key or element to go down to, level by level."""
     drop: bool
-    put: Callable[[], Any]
+    put: str
+    """What is put there instead: one of `ABSURD`."""
     kept: frozenset[str]
     """Fields that are not replaced by `more`."""
     hurt: set[str] = field(default_factory=set)
@@ -80,7 +82,7 @@ class Damage:
         if self.drop:
             del holder[key]
         else:
-            holder[key] = self.put()
+            holder[key] = ABSURD[self.put]()
 
 
 def damages(types: Types, name: str, kept: frozenset[str]) -> st.SearchStrategy[Damage]:
@@ -90,6 +92,6 @@ def damages(types: Types, name: str, kept: frozenset[str]) -> st.SearchStrategy[
         more=instance(types, name),
         spot=st.lists(st.integers(0, 60), min_size=1, max_size=6).map(tuple),
         drop=st.booleans(),
-        put=st.sampled_from(_ABSURD),
+        put=st.sampled_from(sorted(ABSURD)),
         kept=st.just(kept),
     )

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,8 @@ OPEN_LIMITS: Final = {
     "limits__starts_per_minute": "0",
     "limits__subscriptions_per_minute": "0",
     "limits__max_rate_limit_per_minute": "60000",
+    # Each connection that breaks may read a page of contacts again, and all tests share an account.
+    "google__people_reads_per_minute": "100000",
 }
 FAST: Final = 60_000
 """Batches a minute: no pace of ours. What is left is some 500 contacts a second, or more."""
@@ -83,6 +85,37 @@ async def test_every_item_comes_exactly_once_over_fifteen_broken_connections(
     assert proxy.aborted == ABORTS
     assert seen == Counter(contact_ids(address_books))
     assert status["status"] == "completed"
+
+
+async def test_many_broken_connections_a_minute_meet_no_limit(
+    tmp_path: Path, address_books: Child
+) -> None:
+    """Neither that on connections nor that on subscriptions: a seat is taken again each time."""
+    guarded = {
+        name: value
+        for name, value in OPEN_LIMITS.items()
+        if name not in {"limits__connections_per_session", "limits__subscriptions_per_minute"}
+    }
+    child = start_server(tmp_path, address_books, **guarded)
+    server = Server(child, tmp_path, address_books, guarded)
+    # Who is refused would have to wait for most of a minute, and gives up instead.
+    hasty = replace(HASTY, longest_outage=20.0)
+    try:
+        session = await server.open_session("contacts")
+        seen: Counter[str] = Counter()
+        with anyio.fail_after(120):
+            async with (
+                chaos_proxy(server.url, after=EACH, times=ABORTS) as proxy,
+                AsyncSCPClient(proxy.url, session, patience=hasty) as client,
+            ):
+                async for item in client.stream(
+                    stream_type="contacts", batch_size=50, rate_limit_per_minute=FAST
+                ):
+                    seen[item.id] += 1
+        assert proxy.aborted == ABORTS
+        assert seen == Counter(contact_ids(address_books))
+    finally:
+        child.close()
 
 
 @dataclass(slots=True)

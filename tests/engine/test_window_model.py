@@ -1,7 +1,6 @@
 """The window and its readers against a plain model, over any course of what may happen to them."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import anyio
@@ -11,59 +10,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support.streaming import config_of, stream_of
 from support.taking import take, wrote
 from support.virtual_time import VirtualLoop
+from support.window_model import LIMITS, TYPES, Consumer, Modelled, Told, subscriptions
 
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place
-from scp_server.engine.readers import Entry, Reader, Subscription
-from scp_server.engine.shares import Draft, Mark, Share, ShareLimits
+from scp_server.engine.readers import Proves, Subscription
+from scp_server.engine.shares import Draft, Mark
 from scp_server.engine.window import Window
 from scp_wire.events import EventType
 from scp_wire.stream_types import Provider, StreamType
 
 T = TypeVar("T")
-TYPES = (StreamType.GMAIL_MESSAGES, StreamType.CALENDAR_EVENTS, StreamType.FILES)
-LIMITS = ShareLimits(events=6, size=4096)
-subscriptions = st.builds(
-    Subscription, types=st.none() | st.frozensets(st.sampled_from(TYPES), max_size=2)
-)
-
-
-@dataclass(frozen=True)
-class Told:
-    """An event as the model remembers it, for ever."""
-
-    n: int
-    stream_type: StreamType
-    offset: int
-    ordinal: int | None
-
-
-@dataclass
-class Modelled:
-    """A stream in the model."""
-
-    share: Share
-    reported: list[Mark]
-    started: int
-    """The head when it began: nothing of it is older."""
-    events: list[Told] = field(default_factory=list)
-    marks: list[tuple[int, int]] = field(default_factory=list)
-    """(n, place) of each mark."""
-    proven: int = 0
-    dropped: set[int] = field(default_factory=set)
-    written: int = 0
-
-
-@dataclass
-class Consumer:
-    """A reader in the model."""
-
-    reader: Reader
-    at: int
-    floors: dict[StreamType, int]
-    proven: int
-    taken: list[Told] = field(default_factory=list)
-    given: list[Entry] = field(default_factory=list)
 
 
 class WindowMachine(RuleBasedStateMachine):
@@ -104,13 +61,25 @@ class WindowMachine(RuleBasedStateMachine):
             if wanting:
                 last = stream.events[-1].n if stream.events else stream.started
                 stream.proven = max(stream.proven, min(*(c.proven for c in wanting), last))
+                self._note(stream, wanting)
+
+    def _note(self, stream: Modelled, wanting: list[Consumer]) -> None:
+        """Who proves by naming a place may name one after a restart: it is kept when written."""
+        if any(c.proves is Proves.NEXT_REQUEST for c in wanting):
+            reached = min(c.reached(stream) for c in wanting)
+            marked = [n for n, _ in stream.marks if stream.proven < n <= reached]
+            stream.noted = max(stream.noted, *marked, 0)
 
     def _due(self, consumer: Consumer, event: Told) -> bool:
         stream = self.streams[event.stream_type]
         return (
             event.n > consumer.floors.get(event.stream_type, 0)
             and event.n not in stream.dropped
-            and (event.ordinal is None or consumer.reader.wants(stream.share))
+            and (
+                consumer.reader.subscription.hears(stream.share)
+                if event.ordinal is None
+                else consumer.reader.wants(stream.share)
+            )
         )
 
     # -- what may happen -----------------------------------------------------------------------
@@ -125,7 +94,9 @@ class WindowMachine(RuleBasedStateMachine):
         reported: list[Mark] = []
         stream = stream_of(config_of(stream_type), f"stream-{stream_type}")
         share = self.window.open(stream, reported.append, 0)
-        self.streams[stream_type] = Modelled(share, reported, self.head, proven=self.head)
+        modelled = Modelled(share, reported, self.head, proven=self.head)
+        share.on_noted = modelled.reported_noted.append
+        self.streams[stream_type] = modelled
 
     @precondition(lambda self: self.streams)
     @rule(
@@ -165,12 +136,9 @@ class WindowMachine(RuleBasedStateMachine):
     def _held_back_for_a_reason(self, stream_type: StreamType, stream: Modelled) -> None:
         oldest = stream.share.waiting[0]
         told = next(e for e in stream.events if e.n == oldest.n)
-        owed = any(
-            self._due(c, told)
-            and told.n > (c.proven if c.reader.wants(stream.share) else c.reader.taken)
-            for c in self.consumers
-        )
-        assert told.n > stream.proven or owed
+        owed = any(self._due(c, told) and told.n > c.reached(stream) for c in self.consumers)
+        unread = not self._wanting(stream_type) and told.n > stream.proven
+        assert owed or unread, "what all were written or have proven makes room"
 
     @precondition(lambda self: self.streams)
     @rule(data=st.data())
@@ -188,15 +156,19 @@ class WindowMachine(RuleBasedStateMachine):
     @rule(wanted=subscriptions)
     def attach_without_a_place(self, wanted: Subscription) -> None:
         reader = self.window.attach(wanted, None)
-        floors = {key: stream.proven for key, stream in self.streams.items()}
-        start = min(floors.values(), default=self.head)
-        self.consumers.append(Consumer(reader, start, floors, start))
+        heard = {key: each for key, each in self.streams.items() if wanted.hears(each.share)}
+        start = min((each.proven for each in heard.values()), default=self.head)
+        # What was written to who proves by naming it may be gone unproven.
+        floors = {key: max(each.proven, each.share.evicted_n) for key, each in heard.items()}
+        self.consumers.append(Consumer(reader, start, floors, start, start))
         self._settle()
 
     @precondition(lambda self: self.left)
     @rule(data=st.data(), wanted=subscriptions)
     def come_back_to_a_place(self, data: st.DataObject, wanted: Subscription) -> None:
-        place = data.draw(st.sampled_from(self.left))
+        self._come_back(data.draw(st.sampled_from(self.left)), wanted)
+
+    def _come_back(self, place: int, wanted: Subscription) -> None:
         if not self.window.reaches(wanted, place):
             wanted_streams = [s for t, s in self.streams.items() if wanted.wants(s.share)]
             assert any(s.share.evicted_n > place for s in wanted_streams)
@@ -204,8 +176,29 @@ class WindowMachine(RuleBasedStateMachine):
         reader = self.window.attach(wanted, place)
         # Of streams that it does not want, what was told is told as far as it is still here.
         gone = {t: s.share.evicted_n for t, s in self.streams.items() if not wanted.wants(s.share)}
-        self.consumers.append(Consumer(reader, place, gone, place))
+        self.consumers.append(Consumer(reader, place, gone, place, place))
         self._settle()
+
+    @precondition(lambda self: self.requests)
+    @rule(data=st.data(), overlapping=st.booleans())
+    def name_a_place_in_the_next_request(self, data: st.DataObject, *, overlapping: bool) -> None:
+        """The new one may come before it is seen that the old one is gone."""
+        consumer = data.draw(st.sampled_from(self.requests))
+        places = [event.n for event in consumer.taken if event.n <= consumer.written]
+        place = data.draw(st.sampled_from([*places, consumer.proven]))
+        if not overlapping:
+            self._detach(consumer)
+        self._come_back(place, consumer.reader.subscription)
+        if overlapping:
+            self._detach(consumer)
+
+    @property
+    def requests(self) -> list[Consumer]:
+        return [c for c in self.consumers if c.proves is Proves.NEXT_REQUEST]
+
+    @property
+    def provers(self) -> list[Consumer]:
+        return [c for c in self.consumers if c.proves is not Proves.NEXT_REQUEST]
 
     @precondition(lambda self: self.consumers)
     @rule(data=st.data(), limit=st.integers(min_value=1, max_value=9))
@@ -213,6 +206,10 @@ class WindowMachine(RuleBasedStateMachine):
         self._take(data.draw(st.sampled_from(self.consumers)), limit)
 
     def _take(self, consumer: Consumer, limit: int) -> None:
+        if consumer.proves is Proves.ACK:
+            limit = min(limit, consumer.reader.subscription.window - consumer.on_the_way)
+        if limit <= 0:
+            return
         due = [
             event
             for stream in self.streams.values()
@@ -236,7 +233,7 @@ class WindowMachine(RuleBasedStateMachine):
     def take_and_prove(self, data: st.DataObject) -> None:
         consumer = data.draw(st.sampled_from(self.consumers))
         self._take(consumer, 9)
-        if consumer.taken:
+        if consumer.taken and consumer in self.provers:
             self._prove(consumer, consumer.taken[-1].n)
 
     @precondition(lambda self: self.consumers)
@@ -250,12 +247,15 @@ class WindowMachine(RuleBasedStateMachine):
             if entry.ordinal is not None:
                 stream = self.streams[entry.stream_type]
                 stream.written = max(stream.written, entry.ordinal)
+        consumer.written = consumer.given[-1].n
         consumer.given = []
+        if consumer.proves is Proves.NEXT_REQUEST:
+            self._settle()
 
-    @precondition(lambda self: self.consumers)
+    @precondition(lambda self: self.provers)
     @rule(data=st.data())
     def prove(self, data: st.DataObject) -> None:
-        consumer = data.draw(st.sampled_from(self.consumers))
+        consumer = data.draw(st.sampled_from(self.provers))
         if not consumer.taken:
             return
         self._prove(consumer, data.draw(st.sampled_from([event.n for event in consumer.taken])))
@@ -294,7 +294,9 @@ class WindowMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.consumers)
     @rule(data=st.data())
     def detach(self, data: st.DataObject) -> None:
-        consumer = data.draw(st.sampled_from(self.consumers))
+        self._detach(data.draw(st.sampled_from(self.consumers)))
+
+    def _detach(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
         consumer.reader.detach()
         self.left.append(consumer.reader.proven_n)
@@ -308,6 +310,8 @@ class WindowMachine(RuleBasedStateMachine):
         stream.dropped |= {event.n for event in stream.events}
         stream.marks.clear()
         stream.reported.clear()
+        stream.noted = 0
+        stream.reported_noted.clear()
 
     @precondition(lambda self: self.head > 20)
     @rule(reopened=st.sets(st.sampled_from(TYPES), min_size=1))
@@ -326,7 +330,7 @@ class WindowMachine(RuleBasedStateMachine):
         self.left.clear()
         self.head = 0
         for consumer in self.consumers:
-            consumer.at = consumer.proven = 0
+            consumer.at = consumer.proven = consumer.written = 0
             consumer.floors = {}
             consumer.taken, consumer.given = [], []
 
@@ -355,6 +359,26 @@ class WindowMachine(RuleBasedStateMachine):
             assert set(told) <= set(reached)
             if self._wanting(stream_type):
                 assert told[-1:] == reached[-1:]
+
+    @invariant()
+    def a_mark_is_noted_when_all_were_written_what_is_before_it(self) -> None:
+        for stream in self.streams.values():
+            noted = [mark.n for mark in stream.reported_noted]
+            assert noted == sorted(set(noted))
+            assert noted[-1:] == ([stream.noted] if stream.noted else [])
+
+    @invariant()
+    def what_somebody_needs_is_kept(self) -> None:
+        for stream in self.streams.values():
+            kept = {entry.n for entry in stream.share.waiting}
+            for consumer in self.consumers:
+                needed = [
+                    event.n
+                    for event in stream.events
+                    if event.n > max(consumer.at, consumer.reached(stream))
+                    and self._due(consumer, event)
+                ]
+                assert set(needed) <= kept
 
     @invariant()
     def readers_are_where_they_should_be(self) -> None:

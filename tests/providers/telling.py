@@ -141,10 +141,16 @@ class PretendMailbox:
             found = list(dict.fromkeys(self.thread_of(i) for i in found))
         start = int(param(ask, "pageToken") or 0)
         page = found[start : start + self.page]
-        body: Json = {key: [{"id": i} for i in page]} if page else {"resultSizeEstimate": 0}
+        listed = [self._entry(i) if key == "threads" else {"id": i} for i in page]
+        body: Json = {key: listed} if page else {"resultSizeEstimate": 0}
         if start + self.page < len(found):
             body["nextPageToken"] = str(start + self.page)
         return body
+
+    def _entry(self, identity: str) -> Json:
+        thread = self.thread(identity) or {}
+        newest = thread["messages"][0]["id"]
+        return {"id": identity, "historyId": thread["historyId"], "snippet": f"of {newest}"}
 
     def _found(self, identity: str, query: str) -> bool:
         narrow, _, _ = query.partition(" (")

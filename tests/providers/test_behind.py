@@ -13,10 +13,11 @@ from providers.telling_people import PretendPeople, person
 
 from scp_server.domain.changes import Change
 from scp_server.domain.streams import Position
-from scp_server.ports.connector import Connector
+from scp_server.ports.connector import Ask, Connector
 from scp_server.providers.behind import ANCHORS, Behind, recognised
 from scp_server.providers.google.contacts import GoogleContacts
 from scp_server.providers.google.files import DriveFiles
+from scp_server.providers.microsoft.contacts import OutlookContacts
 from scp_wire.filters import ContactFilters, FileFilters
 
 BODIES = st.dictionaries(st.text(string.ascii_letters, max_size=4), st.integers() | st.text())
@@ -137,3 +138,31 @@ def test_an_event_that_changes_again_during_a_restart_hides_no_other_change() ->
     ids = [change.item.id for change in (*first.changes, *rest)]
     assert set(ids) == {f"w{n:02}" for n in range(60)}
     assert ids.count(last) == 2
+
+
+class PretendAddressBook:
+    """A default folder of contacts in the order in which they last changed; one page of a round."""
+
+    def __init__(self, count: int) -> None:
+        self.contacts = {f"c{n:03}": contact_at(f"c{n:03}", 1) for n in range(count)}
+
+    def put(self, identity: str, number: int) -> None:
+        self.contacts.pop(identity)
+        self.contacts[identity] = contact_at(identity, number)
+
+    def __call__(self, ask: Ask) -> Json:
+        listed = [] if "Folders" in ask.method else list(self.contacts.values())
+        return {"value": listed, "@odata.deltaLink": "next round"}
+
+
+def contact_at(identity: str, number: int) -> Json:
+    return {"id": identity, "changeKey": str(number), "displayName": f"About {identity}"}
+
+
+def test_an_item_of_graphs_that_changes_during_a_restart_hides_no_other_of_the_listing() -> None:
+    book = PretendAddressBook(70)
+    first, _ = told(OutlookContacts(ContactFilters()).backfill(None), book)
+    book.put(first.changes[-1].item.id, 2)
+    rest, _ = told(OutlookContacts(ContactFilters()).backfill(first.resume), book)
+    assert rest.resume is None
+    assert {change.item.id for step in (first, rest) for change in step.changes} == {*book.contacts}

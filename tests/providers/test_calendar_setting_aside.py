@@ -10,7 +10,9 @@ from providers.telling import Json, told, told_of
 from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.domain.streams import Position
+from scp_server.ports.connector import Ask
 from scp_server.providers.google.calendar import CalendarEvents
+from scp_server.providers.google.calendar_pages import NAMELESS_CALENDAR
 from scp_server.providers.page_walk import NAMELESS
 from scp_server.providers.setting_aside import TRIES
 
@@ -127,3 +129,50 @@ def test_an_entry_without_an_id_is_told_with_the_first_of_its_pages_steps_only()
     assert [len(first.skipped), len(second.skipped)] == [1, 0]
     assert len({change.item.id for change in (*first.changes, *second.changes)}) == 70
     assert (first.more, second.more) == (True, False)
+
+
+class DamagedList(PretendCalendars):
+    """Calendars in a list with entries that name none."""
+
+    damaged: tuple[object, ...] = ({"primary": True}, {"id": 7}, None, {"id": "x" * 5000})
+
+    def __call__(self, ask: Ask) -> Json | None:
+        body = super().__call__(ask)
+        if body is not None and ask.method == "calendar.calendarList.list":
+            body["items"] = [*self.damaged, *body["items"]]
+        return body
+
+
+def test_calendars_without_an_id_are_told_once_and_the_others_are_read() -> None:
+    calendars, found = DamagedList(work=many("w", 2), zulu=many("z", 1)), connector()
+    since, tries = tried(lambda: told(found.bookmark(), calendars)[0])
+    assert tries == TRIES
+    first, _ = told(found.backfill(None), calendars)
+    assert [change.item.id for change in first.changes] == ["w000", "w001"]
+    assert first.skipped == (Skipped(id=None, reason=NAMELESS_CALENDAR),) * 4
+    second, _ = told(found.backfill(first.resume), calendars)
+    assert [change.item.id for change in second.changes] == ["z000"]
+    for n in range(3):
+        calendars.put("work", event(f"new{n}"))
+        learned, _ = told(found.follow(since), calendars)
+        assert told_of(learned.changes) == [("updated", f"new{n}")]
+        assert (*second.skipped, *learned.skipped) == ()
+        since = learned.since
+
+
+def test_a_calendar_that_comes_without_an_id_while_they_are_followed_is_told_of() -> None:
+    calendars, found = DamagedList(work=[]), connector()
+    calendars.damaged = ()
+    since = followed_from(calendars, found)
+    calendars.damaged = ({},)
+    calendars.put("work", event("new"))
+    learned, tries = tried(lambda: told(found.follow(since), calendars)[0])
+    assert tries == TRIES
+    assert told_of(learned.changes) == [("updated", "new")]
+    assert learned.skipped == (Skipped(id=None, reason=NAMELESS_CALENDAR),)
+
+
+def test_nothing_but_calendars_without_an_id_is_told_as_well() -> None:
+    found = connector()
+    step, _ = tried(lambda: told(found.backfill(None), DamagedList())[0])
+    assert (step.changes, step.resume, len(step.skipped)) == ((), None, 4)

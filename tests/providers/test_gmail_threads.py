@@ -83,7 +83,9 @@ def test_threads_are_asked_for_by_their_own_methods_and_fields() -> None:
     listing, get = rounds[0][0], rounds[1][0]
     assert listing.method == "gmail.threads.list"
     assert listing.path == "/gmail/v1/users/me/threads"
-    assert param(listing, "fields") == "nextPageToken,resultSizeEstimate,threads/id"
+    assert (
+        param(listing, "fields") == "nextPageToken,resultSizeEstimate,threads(id,historyId,snippet)"
+    )
     assert param(listing, "labelIds") == "INBOX"
     assert (get.method, get.path) == ("gmail.threads.get", "/gmail/v1/users/me/threads/T")
     assert get.absent_ok
@@ -345,3 +347,32 @@ def _apply(mailbox: PretendMailbox, move: str, identity: str, new: str, thread: 
                 mailbox.relabel(identity, **{"add" if move == "star" else "remove": "STARRED"})
             case _:
                 mailbox.relabel(identity, **{"add" if move == "trash" else "remove": "TRASH"})
+
+
+@given(data=st.data(), stop=st.integers(1, 3))
+def test_a_thread_that_sinks_while_nobody_looks_takes_no_other_along(
+    data: st.DataObject, stop: int
+) -> None:
+    mailbox = PretendMailbox(*(f"m{n:02}" for n in range(40)), *(f"old{n:02}" for n in range(40)))
+    # The listing is newest first; each old message is in the thread of a new one.
+    mailbox.threads = {f"{age}{n:02}": f"T{n:02}" for age in ("m", "old") for n in range(40)}
+    for identity in [f"old{n:02}" for n in range(40)][::2]:
+        mailbox.vanish(identity)
+    connector, told_of_all, resume = threads(), set(), None
+    for _ in range(stop):
+        step, _ = told(connector.backfill(resume), mailbox)
+        told_of_all |= {change.item.id for change in step.changes}
+        resume = step.resume
+    everything = {mailbox.thread_of(i) for i in mailbox.ids()}
+    # Their newest messages go: the threads sink, or are gone.
+    sinking = data.draw(st.sets(st.integers(0, 39), max_size=6))
+    for identity in [f"m{n:02}" for n in sinking | {stop * GROUP - 1}]:
+        mailbox.vanish(identity)
+    still = {mailbox.thread_of(i) for i in mailbox.ids()}
+    fresh = threads()
+    while resume is not None:
+        step, _ = told(fresh.backfill(resume), mailbox)
+        told_of_all |= {change.item.id for change in step.changes}
+        resume = step.resume
+    assert told_of_all <= everything
+    assert told_of_all >= still

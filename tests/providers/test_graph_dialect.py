@@ -179,9 +179,9 @@ def test_a_walk_follows_links_as_they_are_over_empty_pages_to_the_delta_link() -
         f"{BASE}/1?$skiptoken=%24x'y": page(next=f"{BASE}/2"),
         f"{BASE}/2": page("b", "a", delta=f"{BASE}/d"),
     }
-    (found, link), rounds = told(walk(ASK, "", "x"), lambda ask: pages[ask.link])
-    assert [entry["id"] for entry in found] == ["b", "a"]
-    assert link == f"{BASE}/d"
+    found, rounds = told(walk(ASK, "", "x"), lambda ask: pages[ask.link])
+    assert list(found.bodies) == ["b", "a"]
+    assert found.onwards == f"{BASE}/d"
     assert [asks[0].link for asks in rounds] == list(pages)
 
 

@@ -99,6 +99,15 @@ def test_a_window_reaches_from_thirty_days_ago_to_a_year_ahead_unless_filters_sa
     ]
 
 
+@pytest.mark.parametrize("kind", [["occurrence"], {}, None, 7])
+def test_an_event_whose_type_is_no_word_is_told_and_the_others_are_too(kind: object) -> None:
+    calendar = Calendar()
+    calendar.add("odd", NOON, type=kind, subject="Odd")
+    calendar.add("fine", NOON, subject="Fine")
+    step = calendar.hear(OutlookEvents(EventFilters()).backfill(None))
+    assert {change.item.id for change in step.changes} == {"odd", "fine"}
+
+
 def test_the_next_day_tells_what_came_into_sight_and_deletes_nothing() -> None:
     calendar = Calendar()
     calendar.add("leaves", NOON - 30 * DAY)

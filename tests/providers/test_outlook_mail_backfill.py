@@ -31,7 +31,8 @@ class Mailbox:
     def __init__(self, arrivals: Mapping[str, float | None]) -> None:
         self.arrivals: dict[str, float | None] = dict(arrivals)
         self.asked: list[Ask] = []
-        self.refuse_filters = False
+        self.shown: dict[str, str] = {}
+        """Times of arrival that are shown instead of the true ones."""
 
     def __call__(self, ask: Ask) -> Json | None:
         if ask.method == "graph.mailFolders.delta":
@@ -64,7 +65,8 @@ class Mailbox:
 
     def _message(self, identity: str) -> Json:
         at = self._arrived(identity)
-        shown = None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
+        true = None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
+        shown = self.shown.get(identity, true)
         return {"id": identity, "changeKey": "v", "receivedDateTime": shown, "isRead": True}
 
 
@@ -107,6 +109,45 @@ def test_everything_that_stays_is_told_once_newest_first(
     assert set(found) >= set(mailbox.arrivals)
     order = [int(arrivals[int(identity[1:])]) for identity in found]
     assert order == sorted(order, reverse=True)
+
+
+def absurd(arrivals: dict[str, float], identity: str, shown: str) -> Mailbox:
+    mailbox = Mailbox(arrivals)
+    mailbox.shown[identity] = shown
+    return mailbox
+
+
+def read_with_new_connectors(mailbox: Mailbox, most: int | None) -> list[str]:
+    found: list[str] = []
+    resume: Position | None = None
+    while True:
+        read = step(mailbox, resume, most)
+        found += [change.item.id for change in read.changes]
+        resume = read.resume
+        if resume is None:
+            return found
+
+
+@pytest.mark.parametrize("most", [None, 1])
+@pytest.mark.parametrize("which", [0, 10, 24, 25, 79])
+def test_one_message_of_long_ago_among_new_ones_loses_none(which: int, most: int | None) -> None:
+    mailbox = absurd({f"m{n}": 80.0 - n for n in range(80)}, f"m{which}", "2000-01-01T00:00:00Z")
+    assert read_with_new_connectors(mailbox, most) == [f"m{n}" for n in range(80)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    arrivals=st.lists(seconds, min_size=1, max_size=70),
+    which=st.integers(0, 69),
+    shown=st.datetimes(datetime(1971, 1, 1), datetime(2199, 1, 1)),  # noqa: DTZ001  (hypothesis)
+    most=st.sampled_from([None, 1, 2, 7]),
+)
+def test_whatever_time_one_message_shows_all_are_told(
+    arrivals: list[float], which: int, shown: datetime, most: int | None
+) -> None:
+    times = {f"m{n}": at for n, at in enumerate(arrivals)}
+    mailbox = absurd(times, f"m{which % len(times)}", f"{shown:%Y-%m-%dT%H:%M:%SZ}")
+    assert set(read_with_new_connectors(mailbox, most)) == set(times)
 
 
 def test_a_second_that_holds_more_than_an_answer_is_read_to_its_end() -> None:

@@ -121,24 +121,24 @@ def test_silence_is_no_death_while_nothing_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("transport", "by_peer", "farewell"),
+    ("transport", "polls_on", "farewell"),
     [
         ("polling", True, "6"),
         ("polling", False, "1"),
-        ("websocket", True, None),
         ("websocket", False, None),
+        ("websocket", True, None),
     ],
 )
 def test_a_poll_is_told_the_end_and_a_websocket_says_it_itself(
-    transport: TransportName, *, by_peer: bool, farewell: str | None
+    transport: TransportName, *, polls_on: bool, farewell: str | None
 ) -> None:
-    assert session(transport=transport).farewell(by_peer=by_peer) == farewell
+    assert session(transport=transport).farewell(polls_on=polls_on) == farewell
 
 
 def test_an_upgraded_session_says_farewell_as_a_websocket_does() -> None:
     machine = session(transport="polling")
     machine.upgraded()
-    assert machine.farewell(by_peer=False) is None
+    assert machine.farewell(polls_on=True) is None
 
 
 STEPS = st.lists(

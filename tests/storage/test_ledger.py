@@ -3,16 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scp_server.storage.sql.ledger import (
-    KEPT_SECONDS,
-    MOST_ROWS,
-    THIN_EVERY,
-    THINNED_ROWS,
-    Mark,
-    spent,
-)
+from scp_server.storage.sql.ledger import KEPT_SECONDS, MOST_ROWS, Mark, Room, spent
 
 NOW = 1_800_000_000.0
+THINNED = Room().thinned
 
 
 @st.composite
@@ -121,14 +115,28 @@ def test_over_a_long_life_the_ledger_stays_small_dense_at_the_end_and_sparse_bef
     for n in range(20_000):
         marks.append(Mark(seq=n + 1, epoch="e", n=n, saved_at=NOW - 20_000 + n))
         biggest = max(biggest, len(marks))
-        if n % THIN_EVERY == 0:
-            marks = kept(marks, THINNED_ROWS)
-    marks = kept(marks, THINNED_ROWS)
+        if n % Room().thin_every == 0:
+            marks = kept(marks, THINNED)
+    marks = kept(marks, THINNED)
     assert biggest <= MOST_ROWS
     places = [mark.n for mark in marks]
     assert places[0] == 0
-    assert places[-THINNED_ROWS // 2 :] == list(range(20_000 - THINNED_ROWS // 2, 20_000))
+    assert places[-THINNED // 2 :] == list(range(20_000 - THINNED // 2, 20_000))
     # Who comes back repeats at most a fortieth of what was missed.
     for n in range(0, 20_000, 97):
         found = max(place for place in places if place <= n)
         assert n - found <= (20_000 - n) / 40
+
+
+@given(rows=st.integers(2, MOST_ROWS))
+def test_a_ledger_of_any_size_has_room_for_what_is_saved_until_it_is_thinned(rows: int) -> None:
+    room = Room(rows)
+    assert room.thinned >= 1
+    assert room.thinned + room.thin_every <= rows
+
+
+@given(ledgers(), st.integers(1, 4))
+def test_even_a_tiny_ledger_keeps_the_latest(marks: list[Mark], most: int) -> None:
+    left = kept(marks, most)
+    assert len(left) <= most
+    assert left[-1:] == marks[-1:]

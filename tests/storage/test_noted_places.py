@@ -47,3 +47,14 @@ async def test_many_noted_places_are_thinned_and_never_push_out_the_proven_one(
             assert count <= MOST_ROWS
             assert await stores.streams.latest("stream-1") == a_row(1)
         assert await stores.streams.place_at("stream-1", "epoch", 9999) == a_row(2601)
+
+
+async def test_an_epoch_is_as_old_as_the_first_place_of_any_stream_in_it(tmp_path: Path) -> None:
+    async with sql_stores(tmp_path / "scp.db") as stores:
+        session = await consented(stores.sessions)
+        await stores.streams.create(a_stream(session.pk))
+        await stores.streams.save("stream-1", a_row(1), now=NOW)
+        await stores.streams.note("stream-1", a_row(2), now=NOW + 60)
+        assert await stores.streams.epoch_began(session.pk, "epoch") == NOW
+        assert await stores.streams.epoch_began(session.pk, "another") is None
+        assert await stores.streams.epoch_began(session.pk + 1, "epoch") is None

@@ -27,6 +27,7 @@ from scp_server.engine.views import StreamView
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.links import Links
+from scp_server.ports.meter import SetAsideFor
 from scp_wire.codes import ErrorCode
 from scp_wire.stream_types import Provider, StreamType
 
@@ -140,6 +141,7 @@ class SilentMeter:
 
     failures: list[ErrorCode] = field(default_factory=list)
     refreshes: list[tuple[Provider, str]] = field(default_factory=list)
+    left_out: list[tuple[Provider, StreamType, SetAsideFor]] = field(default_factory=list)
 
     def streams_active(self, count: int) -> None:
         """Not looked at."""
@@ -155,6 +157,10 @@ class SilentMeter:
 
     def provider_call(self, provider: Provider, method: str, outcome: str) -> None:
         """Not looked at."""
+
+    def set_aside(self, provider: Provider, stream_type: StreamType, cause: SetAsideFor) -> None:
+        """An item was left out of a stream."""
+        self.left_out.append((provider, stream_type, cause))
 
     def quota_waited(self, provider: Provider, service: str, seconds: float) -> None:
         """Not looked at."""

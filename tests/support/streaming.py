@@ -135,6 +135,7 @@ class MemoryLedger:
         self.streams: dict[str, Stream] = {}
         self.rows: dict[str, list[LedgerRow]] = {}
         self.noted: dict[str, list[LedgerRow]] = {}
+        self.began: dict[tuple[int, str], float] = {}
         self.broken = False
         self.tidied = 0
         self.pause: Callable[[], Any] | None = None
@@ -172,6 +173,7 @@ class MemoryLedger:
         self.rows.setdefault(stream_id, []).append(row)
         stream = self.streams.get(stream_id)
         if stream is not None:
+            self.began.setdefault((stream.session_pk, row.epoch), now)
             self.streams[stream_id] = replace(stream, last_activity=now)
             await self.count(stream_id, row.items)
 
@@ -209,6 +211,10 @@ class MemoryLedger:
         both = [*self.noted.get(stream_id, []), *self.rows.get(stream_id, [])]
         known = [r for r in both if r.epoch == epoch and r.n <= n]
         return max(known, key=lambda row: row.n) if known else None
+
+    async def epoch_began(self, session_pk: int, epoch: str) -> float | None:
+        await self._ready()
+        return self.began.get((session_pk, epoch))
 
     async def tidy(self, *, now: float) -> None:
         await self._ready()

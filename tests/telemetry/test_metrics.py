@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from scp_server.telemetry import metrics
 from scp_server.telemetry.metrics import Metrics
 from scp_wire.codes import ErrorCode
-from scp_wire.stream_types import Provider
+from scp_wire.stream_types import Provider, StreamType
 
 
 def read(text: bytes) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -27,6 +27,7 @@ def test_what_is_counted_is_read_under_its_name() -> None:
     meter.provider_call(Provider.GOOGLE, "gmail.messages.get", "ok")
     meter.provider_call(Provider.GOOGLE, "gmail.messages.get", "ok")
     meter.provider_call(Provider.GOOGLE, "gmail.messages.list", "PROVIDER_RATE_LIMITED")
+    meter.set_aside(Provider.GOOGLE, StreamType.FILES, "fault")
     meter.quota_waited(Provider.GOOGLE, "gmail", 2.5)
     meter.quota_waited(Provider.GOOGLE, "gmail", 1.0)
     meter.quota_believed(Provider.MICROSOFT, "outlook", 9_900)
@@ -43,6 +44,7 @@ def test_what_is_counted_is_read_under_its_name() -> None:
             metrics.PROVIDER_CALLS,
             ("gmail.messages.list", "PROVIDER_RATE_LIMITED", "google"),
         ): 1,
+        (metrics.SET_ASIDE, ("fault", "google", "files")): 1,
         (metrics.QUOTA_WAITS, ("google", "gmail")): 3.5,
         (metrics.QUOTA_BELIEVED, ("microsoft", "outlook")): 9_900,
         (metrics.REFRESHES, ("ok", "google")): 1,

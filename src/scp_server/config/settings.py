@@ -221,6 +221,15 @@ class WindowSettings(Struct, frozen=True, kw_only=True):
     seat_seconds: Annotated[
         float, Meta(ge=0, le=86_400, description="How long a lost connection's place is kept.")
     ] = 120.0
+    ledger_rows: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=1000,
+            description="Places of one stream that the database keeps. With fewer, more is read"
+            " again for who comes back late, or is told as a gap.",
+        ),
+    ] = 1000
 
 
 class Settings(Struct, frozen=True, kw_only=True):

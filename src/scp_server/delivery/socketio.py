@@ -18,7 +18,7 @@ from scp_server.delivery.courier import Courier
 from scp_server.delivery.dispatch import Dispatch, Line, Recipient
 from scp_server.delivery.entry import Admitted, Entry
 from scp_server.delivery.pump import Outlet
-from scp_server.delivery.subscribing import Subscribe, read_ack, read_subscription
+from scp_server.delivery.subscribing import Subscribe, asks_the_same, read_ack, read_subscription
 from scp_server.domain.errors import ScpError, SessionNotFound, SlowConsumer
 from scp_server.domain.sessions import Session
 from scp_server.engine.signal import Signal
@@ -84,6 +84,8 @@ class Guest:
 
     session: Session
     recipient: Recipient
+    returned: bool = False
+    """Whether it took a seat again and has not subscribed since."""
 
 
 class SocketIO:
@@ -159,7 +161,7 @@ class SocketIO:
         limits = self._doors.limits
         courier = Courier(admitted.reader, admitted.consumer, limits.stream_events)
         recipient = Recipient(client, courier)
-        client.data = Guest(admitted.session, recipient)
+        client.data = Guest(admitted.session, recipient, returned=admitted.reader.seated)
         self._dispatch.admit(recipient)
 
     def _disconnect(self, client: Client, reason: Reason) -> None:
@@ -222,7 +224,12 @@ class SocketIO:
 
     async def _subscribed(self, guest: Guest, data: object) -> Subscribe:
         doors, courier = self._doors, guest.recipient.courier
-        await doors.limits.subscriptions(guest.session.pk)
+        # Coming back is not subscribing: a client that says on each connection what it wants would
+        # else have to wait after ten that were lost within a minute.
+        repeats = guest.returned and asks_the_same(data, courier.reader.subscription)
+        guest.returned = False
+        if not repeats:
+            await doors.limits.subscriptions(guest.session.pk)
         asked, wanted = read_subscription(data)
         if asked.session_id not in {None, courier.consumer.session_id.reveal()}:
             raise SessionNotFound(

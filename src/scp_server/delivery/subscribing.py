@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from scp_server.delivery.naming import field_in
-from scp_server.domain.errors import InvalidRequest, StreamConfigError
+from scp_server.domain.errors import InvalidRequest, ScpError, StreamConfigError
 from scp_server.domain.event_ref import EventRef, parse
 from scp_server.engine.readers import Proves, Subscription
 from scp_wire.stream_types import StreamType
@@ -49,6 +49,14 @@ def read_subscription(data: object) -> tuple[Subscribe, Subscription]:
         proves=Proves.ACK if asked.ack else Proves.PONG,
         window=asked.window,
     )
+
+
+def asks_the_same(data: object, subscription: Subscription) -> bool:
+    """Whether it asks for nothing but what the consumer has."""
+    try:
+        return read_subscription(data)[1] == subscription
+    except ScpError:
+        return False
 
 
 def read_ack(data: object, subscription: Subscription) -> EventRef:

@@ -1,6 +1,6 @@
 """What a connector learned: items that are there, changed, or are gone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scp_server.domain.streams import Position
@@ -29,6 +29,8 @@ class Skipped:
     """The provider's; None when it has not even that."""
     reason: str
     """For people; holds no content of the user's."""
+    fault: str | None = field(default=None, compare=False)
+    """Of an error in this server's own code: its kind and where it was raised, nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

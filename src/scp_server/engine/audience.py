@@ -17,14 +17,12 @@ from scp_server.domain.event_ref import EventRef
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import Stream, StreamState
 from scp_server.engine.arrivals import Arrival
-from scp_server.engine.cursors import Cursors
+from scp_server.engine.bygones import Bygones
 from scp_server.engine.door import Door
 from scp_server.engine.live import LiveSession, LiveSessions
 from scp_server.engine.readers import Proves, Reader, Subscription
 from scp_server.ports.streams import StreamStore
-from scp_wire.codes import ErrorCode
-from scp_wire.encode import Encoded, Envelope, encode, encode_body
-from scp_wire.events import EventData, EventType, GapData, StreamData, StreamErrorData
+from scp_wire.encode import Encoded
 
 END_SECONDS: Final = 2.0
 """How long who has proven the last event waits for the end to be recorded."""
@@ -52,12 +50,12 @@ class Audience:
     """Lets readers of one stream in and out."""
 
     def __init__(
-        self, sessions: LiveSessions, door: Door, streams: StreamStore, cursors: Cursors
+        self, sessions: LiveSessions, door: Door, streams: StreamStore, bygones: Bygones
     ) -> None:
         self._sessions = sessions
         self._door = door
         self._streams = streams
-        self._cursors = cursors
+        self._bygones = bygones
 
     async def attend(
         self, session: Session, stream_id: str, *, place: EventRef | None, batch: bool
@@ -120,29 +118,12 @@ class Audience:
 
     async def _over(self, stream: Stream, place: EventRef | None) -> Attendance:
         """What there is still to tell of a stream that has ended."""
-        row = await self._streams.latest(stream.stream_id)
-        ended = EventRef(row.epoch, row.n) if row else None
-        if place is not None and place == ended:
+        bygone = await self._bygones.of_stream(stream, place, alone=True)
+        if bygone is None:
             return Attendance(began=place)
         return Attendance(
-            began=place,
-            gap=_gap(stream, place) if _misses(stream, place, ended) else None,
-            last_word=self._last_word(stream, ended),
-            ended=ended,
+            began=place, gap=bygone.gap, last_word=bygone.last_word, ended=bygone.ended
         )
-
-    def _last_word(self, stream: Stream, ended: EventRef | None) -> Encoded:
-        event_type, data = _ending(stream)
-        cursor = self._cursors.maker(stream.session_pk, stream.stream_id, stream.config)
-        envelope = Envelope(
-            provider=stream.config.provider,
-            timestamp=stream.ended_at or stream.last_activity,
-            event_id=None if ended is None else str(ended),
-            stream_id=stream.stream_id,
-            cursor=None if ended is None else cursor(ended),
-            agent_id=stream.config.agent_id,
-        )
-        return encode(event_type, envelope, encode_body(data))
 
 
 def _is_at_the_end(stream_id: str, live: LiveSession | None, place: EventRef | None) -> bool:
@@ -151,42 +132,3 @@ def _is_at_the_end(stream_id: str, live: LiveSession | None, place: EventRef | N
     if live is None or share is None or place is None or stream_id not in live.running:
         return False
     return place.epoch == live.window.epoch and place.n >= share.last_n
-
-
-def _misses(stream: Stream, place: EventRef | None, ended: EventRef | None) -> bool:
-    """Whether events after a place are gone. A stop drops what is undelivered: that is no gap."""
-    if place is None or stream.state is StreamState.STOPPED:
-        return False
-    return ended is None or ended != EventRef(place.epoch, place.n + 1)
-
-
-def _gap(stream: Stream, place: EventRef | None) -> Encoded:
-    data = GapData(
-        stream_id=stream.stream_id,
-        reason="window",
-        after_event_id=None if place is None else str(place),
-        reread=False,
-        complete_listing=False,
-    )
-    envelope = Envelope(
-        provider=stream.config.provider, timestamp=stream.ended_at or stream.last_activity
-    )
-    return encode(EventType.STREAM_GAP, envelope, encode_body(data))
-
-
-def _ending(stream: Stream) -> tuple[EventType, EventData]:
-    if stream.state is StreamState.FAILED:
-        error = stream.error
-        return EventType.STREAM_ERROR, StreamErrorData(
-            code=error.code if error else ErrorCode.INTERNAL_ERROR,
-            message=error.message if error else "The stream has failed.",
-            fatal=True,
-        )
-    stopped = stream.state is StreamState.STOPPED
-    data = StreamData(
-        stream_type=stream.config.stream_type,
-        status=stream.state,
-        items=stream.items_streamed,
-        reason=stream.state_reason if stopped else None,
-    )
-    return (EventType.STREAM_STOPPED if stopped else EventType.STREAM_COMPLETED), data

@@ -349,6 +349,10 @@ class Courses:
             # Who names the last event has all there is, and is known by it after a restart, too.
             last = replace(running.saver.newest, n=running.share.last_n)
             await machinery.streams.save(stream.stream_id, last, now=now)
+        elif running.share.last_item_n:
+            # Who names the last item misses nothing but the last word.
+            whole = replace(running.saver.newest, n=running.share.last_item_n)
+            await machinery.streams.note(stream.stream_id, whole, now=now)
         await machinery.streams.end(
             stream.stream_id, ending.state, ending.reason, ending.error, now=now
         )

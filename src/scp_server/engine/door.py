@@ -1,17 +1,21 @@
 """The consumers' door: lets them in where they stood, and keeps their seats when they are lost."""
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from scp_server.domain.errors import ShuttingDown
 from scp_server.domain.sessions import Session
 from scp_server.engine.arrivals import Arrival, seated
-from scp_server.engine.courses import Courses
+from scp_server.engine.bygones import Bygones
+from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors
-from scp_server.engine.joining import Joining, Start
+from scp_server.engine.joining import Joining, Start, over_gap
 from scp_server.engine.live import LiveSession, LiveSessions
 from scp_server.engine.readers import Reader, Subscription
 from scp_server.engine.seats import Seat
-from scp_server.ports.clock import Clock
-from scp_server.ports.streams import StreamStore
-from scp_wire.events import EventType
+from scp_wire.encode import Encoded
+from scp_wire.events import EventType, GapData
 
 
 class Door:
@@ -21,15 +25,16 @@ class Door:
         self,
         sessions: LiveSessions,
         courses: Courses,
-        streams: StreamStore,
+        machinery: Machinery,
         cursors: Cursors,
-        clock: Clock,
+        bygones: Bygones,
     ) -> None:
         self._sessions = sessions
         self._courses = courses
-        self._streams = streams
+        self._streams = machinery.streams
         self._cursors = cursors
-        self._clock = clock
+        self._bygones = bygones
+        self._clock = machinery.clock
         self._shut = False
 
     def shut(self) -> None:
@@ -70,20 +75,46 @@ class Door:
         wanted = arrival.wanted or Subscription()
         joining = Joining(live=live, streams=self._streams, wanted=wanted, arrival=arrival)
         start = await joining.start(self._cursors)
+        bygone: tuple[Encoded, ...] = ()
+        if arrival.place is not None and wanted.stream_id is None:
+            # Who reads one stream has looked whether it is over.
+            bygone = await self._bygones.missed(live, wanted, arrival.place)
+        told = [self._notice(live, gap) for gap in start.gaps]
         if start.rows is not None:
+            losses = {reader: self._losses(live, reader, start) for reader in live.window.readers}
             await self._courses.wind_back(live, session, start.rows)
+            for other, lost in losses.items():
+                self._tell(other, lost)
         reader = live.window.attach(wanted, start.after, start.floors)
-        self._announce_gaps(live, reader, start)
+        self._tell(reader, [*told, *bygone])
         return reader
 
-    def _announce_gaps(self, live: LiveSession, reader: Reader, start: Start) -> None:
-        # Who is wound back along with the one who comes is told as well.
-        readers = [reader] if start.rows is None else live.window.readers
-        for gap in start.gaps:
-            notice = live.notice(EventType.STREAM_GAP, gap, self._clock.now())
-            for each in readers:
-                if each.subscription.stream_id in {None, gap.stream_id}:
-                    each.notify(notice)
+    def _losses(self, live: LiveSession, reader: Reader, start: Start) -> list[Encoded]:
+        """What is told one who is here when all are wound back for one who comes.
+
+        Of a stream that begins again from its start, what vanished meanwhile; of one that is over,
+        what was still to be written: each after its own last event, not after the other's.
+        """
+        place = str(reader.written_ref)
+        again = [
+            replace(gap, after_event_id=place)
+            for gap in start.gaps
+            if gap.reread and reader.subscription.stream_id in {None, gap.stream_id}
+        ]
+        over = [
+            over_gap(share.stream_id, place)
+            for share in live.window.shares.values()
+            if share.stream_id not in live.running
+            and any(e.n > reader.written_n and reader.is_due(e) for e in share.waiting)
+        ]
+        return [self._notice(live, gap) for gap in (*again, *over)]
+
+    def _notice(self, live: LiveSession, gap: GapData) -> Encoded:
+        return live.notice(EventType.STREAM_GAP, gap, self._clock.now())
+
+    def _tell(self, reader: Reader, notices: Iterable[Encoded]) -> None:
+        for notice in notices:
+            reader.notify(notice, passing=False)
 
     async def resubscribe(self, session: Session, reader: Reader, wanted: Subscription) -> None:
         """Replace a consumer's subscription, also backwards to what nobody has had yet.

@@ -81,7 +81,9 @@ class Joining:
         if in_these_runs and self.live.window.reaches(self.wanted, 0):
             return Start(after=0, gaps=gaps)
         if not rows:
-            return Start(after=None, gaps=gaps)
+            # Only streams that are over are wanted: what the window still has of them is given.
+            same = place.epoch == self.live.window.epoch
+            return Start(after=place.n if same else 0, gaps=gaps)
         return Start(after=0, rows=rows, gaps=gaps)
 
     async def _from_cursors(self, cursors: Cursors, given: Mapping[str, str]) -> Start:
@@ -116,7 +118,7 @@ class Joining:
             if row is None and not running.fresh:
                 row = ALL_AGAIN
                 complete = running.stream.config.max_results is None
-                gaps.append(_gap(stream_id, place, reread=True, complete=complete))
+                gaps.append(_again_gap(stream_id, place, complete=complete))
             # A stream that began after that place: all of it is still to come.
             rows[stream_id] = row or running.beginning
         gaps += self._over(place, winding=bool(rows))
@@ -146,7 +148,7 @@ class Joining:
         """Gaps of streams that have ended: what is not in the window will not be read again."""
         window = self.live.window
         return [
-            _gap(share.stream_id, place, reread=False, complete=False)
+            over_gap(share.stream_id, str(place))
             for share in window.shares.values()
             if share.stream_id not in self.live.running
             and self.wanted.wants(share)
@@ -158,11 +160,22 @@ class Joining:
         ]
 
 
-def _gap(stream_id: str, place: EventRef, *, reread: bool, complete: bool) -> GapData:
+def over_gap(stream_id: str, place: str) -> GapData:
+    """Of a stream that is over, what came after that event is gone."""
+    return GapData(
+        stream_id=stream_id,
+        reason="window",
+        after_event_id=place,
+        reread=False,
+        complete_listing=False,
+    )
+
+
+def _again_gap(stream_id: str, place: EventRef, *, complete: bool) -> GapData:
     return GapData(
         stream_id=stream_id,
         reason="window",
         after_event_id=str(place),
-        reread=reread,
+        reread=True,
         complete_listing=complete,
     )

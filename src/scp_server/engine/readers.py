@@ -82,6 +82,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """Bytes it holds."""
 
 
+class Notice(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Something that waits to be told outside the order of events."""
+
+    encoded: Encoded
+    passing: bool
+    """Whether it may be dropped when there are too many."""
+
+
 class Run(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """The next events of a reader. Readers that stand at the same place are given the same one."""
 
@@ -132,7 +140,7 @@ class Reader:
     def __init__(self, window: Entries, subscription: Subscription) -> None:
         self._window = window
         self._signal: Signal | None = None
-        self._notices: deque[Encoded] | None = None
+        self._notices: deque[Notice] | None = None
         self._closed: str | None = None
         self.seated = False
         """Whether it took a seat again that was left by a connection that was lost."""
@@ -202,11 +210,15 @@ class Reader:
             self._signal = Signal()
         await self._signal.wait()
 
-    def notify(self, notice: Encoded) -> None:
-        """Something to be told outside the order of events."""
+    def notify(self, notice: Encoded, *, passing: bool = True) -> None:
+        """Something to be told outside the order of events; a gap, say, does not pass unheard."""
         if self._notices is None:
-            self._notices = deque(maxlen=MAX_NOTICES)
-        self._notices.append(notice)
+            self._notices = deque()
+        elif passing and len(self._notices) >= MAX_NOTICES:
+            oldest = next((each for each in self._notices if each.passing), None)
+            if oldest is not None:
+                self._notices.remove(oldest)
+        self._notices.append(Notice(notice, passing))
         self.wake()
 
     def close(self, reason: str) -> None:
@@ -218,7 +230,7 @@ class Reader:
         """The notices that wait; they go ahead of entries that were taken and not yet written."""
         if self._notices is None:
             return ()
-        notices = tuple(self._notices)
+        notices = tuple(each.encoded for each in self._notices)
         self._notices = None
         return notices
 

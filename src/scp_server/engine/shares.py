@@ -62,6 +62,8 @@ class Share:
     """The session's newest event when this stream began its part of the epoch."""
     evicted_n: int = 0
     """Everything up to here is gone from memory."""
+    last_item_n: int = 0
+    """The newest of its items in this epoch; 0 before the first."""
     heard_n: int = 0
     """The newest of its items that was written to anyone in this epoch."""
     free_n: int = 0

@@ -30,6 +30,7 @@ from scp_server.engine.admission import check
 from scp_server.engine.arrivals import Arrival
 from scp_server.engine.audience import Audience
 from scp_server.engine.budget import Budget
+from scp_server.engine.bygones import Bygones
 from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors, refused
 from scp_server.engine.door import Door
@@ -76,10 +77,9 @@ class Supervisor:
             seat_seconds=values.seat_seconds,
         )
         self._courses = Courses(machinery, self._cursors, self._live)
-        self._door = Door(
-            self._live, self._courses, machinery.streams, self._cursors, machinery.clock
-        )
-        self.audience = Audience(self._live, self._door, machinery.streams, self._cursors)
+        bygones = Bygones(machinery.streams, self._cursors)
+        self._door = Door(self._live, self._courses, machinery, self._cursors, bygones)
+        self.audience = Audience(self._live, self._door, machinery.streams, bygones)
         self._draining = False
 
     @asynccontextmanager

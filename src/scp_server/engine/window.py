@@ -15,6 +15,7 @@ from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import Place, Stream
 from scp_server.engine.budget import Budget
 from scp_server.engine.readers import STREAM_OVER, Entry, Proves, Reader, Run, Subscription
+from scp_server.engine.shared_run import SharedRun
 from scp_server.engine.shares import Draft, Mark, Share, ShareLimits
 from scp_server.engine.signal import Signal
 from scp_wire.encode import Encoded, Envelope, encode
@@ -34,7 +35,7 @@ class Window:
         self._shares: dict[str, Share] = {}
         self._readers: set[Reader] = set()
         self._all_awake = False
-        self._last_run: tuple[int, int, int, Subscription, Run] | None = None
+        self._shared = SharedRun()
         self.proved = Signal()
         """Fires when a reader has proven something, or is gone."""
         self.epoch = epoch
@@ -126,7 +127,7 @@ class Window:
         for share in self._shares.values():
             while share.waiting and not any(r.holds(share.waiting[0]) for r in self._readers):
                 self._drop(share, share.waiting[0])
-        self._last_run = None
+        self._shared.forget()
 
     @property
     def lacks_unproven(self) -> bool:
@@ -147,6 +148,8 @@ class Window:
         self.head += 1
         share.offset += 1
         share.last_n = self.head
+        if draft.ordinal is not None:
+            share.last_item_n = self.head
         ref = EventRef(self.epoch, self.head)
         encoded = self._encode(draft, ref, share)
         entry = Entry(
@@ -281,15 +284,10 @@ class Window:
         self._all_awake = False
         if len(self._readers) == 1:
             return self._run(reader, limit, size)
-        wanted = reader.subscription
-        if self._last_run is not None and not reader.floors:
-            at, head, most, by, run = self._last_run
-            same = at == reader.taken and head == self.head and most == limit
-            if same and (by is wanted or by == wanted):
-                return run
-        run = self._run(reader, limit, size)
-        if not reader.floors:
-            self._last_run = (reader.taken, self.head, limit, wanted, run)
+        run = self._shared.found(reader, self.head, limit)
+        if run is None:
+            run = self._run(reader, limit, size)
+            self._shared.keep(run, reader, self.head, limit)
         return run
 
     def _run(self, reader: Reader, limit: int, size: int) -> Run:
@@ -308,7 +306,7 @@ class Window:
         return Run(entries=tuple(chosen), end=end, epoch=self.epoch, revision=self.revision)
 
     def _forget_run(self) -> None:
-        self._last_run = None
+        self._shared.forget()
         self.revision += 1
 
     def _after(self, n: int) -> Iterator[Entry]:
@@ -362,6 +360,7 @@ class Window:
     def settle(self) -> None:
         """A reader has proven more, wants other streams, or is gone."""
         self.proved.fire()
+        self._shared.settle(self._readers)
         for share in self._shares.values():
             self._settle(share)
             share.changed.fire()

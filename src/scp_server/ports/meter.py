@@ -1,9 +1,12 @@
 """Meter: counts for the operator. Never an id, never content."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from scp_wire.codes import ErrorCode
-from scp_wire.stream_types import Provider
+from scp_wire.stream_types import Provider, StreamType
+
+SetAsideFor = Literal["unreadable", "fault"]
+"""It was not what the provider documents; or an error in this server's own code: a bug."""
 
 
 class Meter(Protocol):
@@ -27,6 +30,10 @@ class Meter(Protocol):
 
     def provider_call(self, provider: Provider, method: str, outcome: str) -> None:
         """A call was answered. `method` is the provider's name of it; `outcome` "ok" or a code."""
+        ...
+
+    def set_aside(self, provider: Provider, stream_type: StreamType, cause: SetAsideFor) -> None:
+        """An item was left out of a stream."""
         ...
 
     def quota_waited(self, provider: Provider, service: str, seconds: float) -> None:

@@ -69,6 +69,13 @@ class StreamStore(Protocol):
         """The newest place at or before event `n` of `epoch`; None when none is old enough."""
         ...
 
+    async def epoch_began(self, session_pk: int, epoch: str) -> float | None:
+        """When the first place of a session's epoch was stored, as far as one is left.
+
+        Epoch seconds; None when nothing is known of it any more.
+        """
+        ...
+
     async def tidy(self, *, now: float) -> None:
         """Thin ledgers to a thousand rows, the older the sparser; forget what is over.
 

@@ -27,6 +27,7 @@ from scp_server.providers.microsoft.drive import OneDriveFiles, check_files
 from scp_server.providers.microsoft.mail import OutlookMessages
 from scp_server.providers.microsoft.mail_filters import check_mail
 from scp_server.providers.microsoft.scopes import BROADER, READING
+from scp_server.providers.watch import ReportedReading
 from scp_server.providers.words import check_words
 from scp_wire.filters import (
     ContactFilters,
@@ -247,11 +248,19 @@ READERS: Final[Mapping[tuple[Provider, StreamType], Reader]] = MappingProxyType(
 class Registry:
     """Links (ports.links) over HTTP; `lines` holds what all links to a provider share.
 
-    `outlook_days`: what outlook_events have in sight where their filters do not say.
+    `meter`: where items that are set aside are counted, if anywhere. `outlook_days`: what
+    outlook_events have in sight where their filters do not say.
     """
 
-    def __init__(self, lines: Mapping[Provider, Line], *, outlook_days: Days | None = None) -> None:
+    def __init__(
+        self,
+        lines: Mapping[Provider, Line],
+        *,
+        meter: Meter | None = None,
+        outlook_days: Days | None = None,
+    ) -> None:
         self._lines = lines
+        self._meter = meter
         events = (Provider.MICROSOFT, StreamType.OUTLOOK_EVENTS)
         sighted = partial(_outlook_events, days=outlook_days)
         self._readers = {**READERS, events: replace(READERS[events], connector=sighted)}
@@ -281,7 +290,8 @@ class Registry:
 
         Raises: StreamConfigError for a type this provider does not serve.
         """
-        return self._reader(config).connector(config)
+        connector = self._reader(config).connector(config)
+        return ReportedReading(connector, config, self._meter) if self._meter else connector
 
     def link(self, session: Session) -> HttpLink:
         """The link of a session; all streams of an account share its quota."""

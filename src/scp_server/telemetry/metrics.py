@@ -4,8 +4,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from scp_server.ports.meter import SetAsideFor
 from scp_wire.codes import ErrorCode
-from scp_wire.stream_types import Provider
+from scp_wire.stream_types import Provider, StreamType
 
 # Labels are from short, fixed lists: never an id, an address, or anything a user typed.
 STREAMS_ACTIVE: Final = "scp_streams_active"
@@ -14,6 +15,7 @@ WINDOW_BYTES: Final = "scp_window_bytes"
 EVENTS_DELIVERED: Final = "scp_events_delivered_total"
 ITEMS_DELIVERED: Final = "scp_items_delivered_total"
 PROVIDER_CALLS: Final = "scp_provider_calls_total"
+SET_ASIDE: Final = "scp_items_set_aside_total"
 QUOTA_WAITS: Final = "scp_quota_wait_seconds_total"
 QUOTA_BELIEVED: Final = "scp_quota_believed_units"
 REFRESHES: Final = "scp_token_refreshes_total"
@@ -33,6 +35,7 @@ class Metrics:
         "_quota_waits",
         "_refreshes",
         "_registry",
+        "_set_aside",
         "_streams",
         "_window",
     )
@@ -48,6 +51,12 @@ class Metrics:
             PROVIDER_CALLS,
             "Calls to providers, by the provider's name of the method.",
             ("provider", "method", "outcome"),
+            registry=registry,
+        )
+        self._set_aside = Counter(
+            SET_ASIDE,
+            "Items that could not be read; `fault` counts errors in this server's own code.",
+            ("provider", "stream_type", "cause"),
             registry=registry,
         )
         self._quota_waits = Counter(
@@ -91,6 +100,10 @@ class Metrics:
     def provider_call(self, provider: Provider, method: str, outcome: str) -> None:
         """A call was answered."""
         self._calls.labels(provider.value, method, outcome).inc()
+
+    def set_aside(self, provider: Provider, stream_type: StreamType, cause: SetAsideFor) -> None:
+        """An item was left out of a stream."""
+        self._set_aside.labels(provider.value, stream_type.value, cause).inc()
 
     def quota_waited(self, provider: Provider, service: str, seconds: float) -> None:
         """Calls of a service waited for its quota."""

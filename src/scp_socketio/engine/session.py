@@ -126,11 +126,15 @@ class Session:
         """The session has moved from polling to its WebSocket."""
         self.transport = "websocket"
 
-    def farewell(self, *, by_peer: bool) -> str | None:
-        """The last packet to write: a poll must be answered, a WebSocket says it itself."""
+    def farewell(self, *, polls_on: bool) -> str | None:
+        """The last packet to write: a poll must be answered, a WebSocket says it itself.
+
+        Some clients (python-engineio) take CLOSE for a goodbye, and stay away. Who `polls_on` after
+        a NOOP learns that there is no such session any more, and comes back.
+        """
         if self.transport == "websocket":
             return None
-        return NOOP if by_peer else CLOSE
+        return NOOP if polls_on else CLOSE
 
     def _pong(self, now: float) -> Pong | None:
         if self.pongs == self.pings_sent:

@@ -88,7 +88,7 @@ class Connection:
                 for client in self._conversation.clients():
                     self._home.handlers.ponged(client, got.number)
             elif isinstance(got, Closed):
-                self.end(Reason.TRANSPORT_CLOSE, by_peer=True)
+                self.end(Reason.TRANSPORT_CLOSE)
         except ProtocolError as error:
             self.violated(error)
 
@@ -220,13 +220,15 @@ class Connection:
             return self.alarm
         return self._due()
 
-    def end(self, reason: Reason, *, by_peer: bool = False, drop: bool = False) -> None:
+    def end(self, reason: Reason, *, drop: bool = False) -> None:
         """End the session, once: after what waits, or (`drop`) at once."""
         if self.reason is not None:
             return
         self.reason = reason
+        # Whoever is about to upgrade has paused its polling, and may not take it up again.
+        polls_on = self.guest is None and reason is not Reason.BAD_PACKET
+        farewell = self.session.farewell(polls_on=polls_on)
         self._vacate(reason)
-        farewell = self.session.farewell(by_peer=by_peer)
         # A session that polls must still be found by the poll that fetches what waits; unless the
         # client itself has left, or has to.
         if drop or (farewell is not None and reason is not Reason.SERVER_CLOSE):

@@ -141,7 +141,7 @@ async def test_a_refusal_has_message_and_data(way: Way, transports: str) -> None
         assert not running.heard.left
 
 
-@pytest.mark.parametrize("transports", ["websocket", "upgrade"])
+@BY_EACH
 async def test_a_client_that_was_closed_comes_back(way: Way, transports: str) -> None:
     async with serving(way, LIVELY) as running, python(running, transports) as one:
         client = await running.client()
@@ -151,17 +151,6 @@ async def test_a_client_that_was_closed_comes_back(way: Way, transports: str) ->
         await one.hears("auth", 2)
         assert running.heard.left == [("/", Reason.SERVER_CLOSE)]
         assert await one.client.call("message-with-ack", "alive") == "alive"
-
-
-async def test_over_polling_a_client_that_was_closed_does_not_come_back(way: Way) -> None:
-    """To this client a CLOSE packet is a goodbye. The official one comes back."""
-    async with serving(way, LIVELY) as running, python(running, "polling") as one:
-        client = await running.client()
-        client.emit("farewell", 1)
-        client.close()
-        assert await one.hears("farewell") == (1,)
-        await one.hears("disconnect")
-        assert running.heard.left == [("/", Reason.SERVER_CLOSE)]
 
 
 @BY_EACH

@@ -4,25 +4,24 @@ Backfill lists each calendar under the stream's filters; masters and exceptions,
 Following is calendar_following's.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from scp_server.domain.changes import Change, Followed, Step
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Reading
-from scp_server.providers.foreign import text
 from scp_server.providers.google.calendar_filters import listing_params
 from scp_server.providers.google.calendar_following import CalendarFollowing
 from scp_server.providers.google.calendar_pages import (
     LISTING_PAGE,
     Calendar,
+    CalendarList,
     events_ask,
-    list_calendars,
     read_listing,
 )
-from scp_server.providers.google.shapes_calendar import calendar_event, event_version
+from scp_server.providers.google.shapes_calendar import calendar_event, event_version, is_over
 from scp_server.providers.page_walk import Json, PageWalk, Part
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
@@ -49,14 +48,15 @@ class CalendarEvents:
         self._group = min(GROUP, max_results or GROUP)
         self._listing = (("maxResults", str(LISTING_PAGE)), *listing_params(filters))
         self._unreadable = Unreadable()
-        self._following = CalendarFollowing(filters, self._listing, self._unreadable)
+        self._list = CalendarList(self._unreadable)
+        self._following = CalendarFollowing(filters, self._listing, self._list, self._unreadable)
         self._calendars: list[Calendar] | None = None
         self._walk: tuple[str, PageWalk] | None = None
         self._went_on_at: Position | None = None
 
     def bookmark(self) -> Reading[Position]:
         """A sync token for each calendar, taken before anything is listed."""
-        self._calendars = yield from list_calendars()
+        self._calendars = yield from self._list.calendars()
         return (yield from self._following.begin(self._calendars))
 
     def backfill(self, resume: Position | None) -> Reading[Step]:
@@ -64,7 +64,7 @@ class CalendarEvents:
         if resume is None or resume != self._went_on_at:
             self._walk = None
         if self._calendars is None:
-            self._calendars = yield from list_calendars()
+            self._calendars = yield from self._list.calendars()
         place = self._first(self._calendars) if resume is None else read(resume, EventsPlace)
         while place is not None:
             current = self._still_there(place, self._calendars)
@@ -74,9 +74,10 @@ class CalendarEvents:
             place = self._onwards(current, part)
             if part.changes or part.skipped:
                 self._went_on_at = None if place is None else written(place)
-                return Step(changes=part.changes, resume=self._went_on_at, skipped=part.skipped)
+                skipped = (*self._list.untold(), *part.skipped)
+                return Step(changes=part.changes, resume=self._went_on_at, skipped=skipped)
         self._went_on_at = None
-        return Step(changes=(), resume=None)
+        return Step(changes=(), resume=None, skipped=self._list.untold())
 
     def follow(self, since: Position) -> Reading[Followed]:
         """What changed in any of the calendars."""
@@ -108,7 +109,7 @@ class CalendarEvents:
             self._walk = calendar, self._new_walk(calendar)
 
         def shape(_identity: str, event: Json) -> tuple[Change, ...]:
-            return (_change(event, calendar),) if _exists(event) else ()
+            return () if is_over(event) else (_change(event, calendar),)
 
         return (yield from self._walk[1].part(place.page, place.after, shape))
 
@@ -120,11 +121,6 @@ class CalendarEvents:
             self._group,
             listing=True,
         )
-
-
-def _exists(event: Mapping[str, Any]) -> bool:
-    # A cancelled exception is part of its series; anything else that is cancelled is gone.
-    return event.get("status") != "cancelled" or text(event.get("recurringEventId")) is not None
 
 
 def _change(event: Json, calendar: str) -> Change:

@@ -8,7 +8,7 @@ A calendar that appears is walked for its token and then listed. Of one that dis
 nothing more, and the server keeps no ids: its events cannot be told as deleted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,15 +22,23 @@ from scp_server.providers.foreign import text
 from scp_server.providers.google.calendar_filters import EventJudge
 from scp_server.providers.google.calendar_pages import (
     Calendar,
+    CalendarList,
     EventPage,
     Params,
     events_ask,
-    list_calendars,
     mint_params,
     read_events,
+    series_ask,
     sync_params,
 )
-from scp_server.providers.google.shapes_calendar import calendar_event, event_id, event_version
+from scp_server.providers.google.shapes_calendar import (
+    calendar_event,
+    event_id,
+    event_version,
+    is_cancelled,
+    is_over,
+    series_id,
+)
 from scp_server.providers.moments import parsed
 from scp_server.providers.page_walk import NAMELESS
 from scp_server.providers.positions import read, written
@@ -83,8 +91,11 @@ class Taken:
 class CalendarFollowing:
     """The following half of the connector; `listing` are the parameters of its backfill."""
 
-    def __init__(self, filters: EventFilters, listing: Params, unreadable: Unreadable) -> None:
+    def __init__(
+        self, filters: EventFilters, listing: Params, listed: CalendarList, unreadable: Unreadable
+    ) -> None:
         self._judge = EventJudge(filters)
+        self._list = listed
         self._listing = listing
         self._unreadable = unreadable
         self._trail = Trail()
@@ -113,7 +124,10 @@ class CalendarFollowing:
         self._followed_to = written(FollowPlace(calendars=taken.calendars))
         more = any(calendar.under_way for calendar in taken.calendars) or bool(taken.left)
         return Followed(
-            changes=taken.changes, since=self._followed_to, more=more, skipped=taken.skipped
+            changes=taken.changes,
+            since=self._followed_to,
+            more=more,
+            skipped=(*self._list.untold(), *taken.skipped),
         )
 
     # -- asking ----------------------------------------------------------------------------------
@@ -140,11 +154,12 @@ class CalendarFollowing:
             f"nameless {i} {page.key}": NAMELESS for i, page in pages.items() if page.skipped
         }
         self._unreadable.give_up(nameless)
-        self._pages = pages
+        listed = {calendar.id for calendar in asked if calendar.listing}
+        self._pages = yield from self._with_ends(pages, listed)
         return tuple(calendar for calendar in calendars if calendar.id not in gone)
 
     def _listed_now(self, calendars: tuple[Synced, ...]) -> Reading[tuple[Synced, ...]]:
-        listed = [calendar.id for calendar in (yield from list_calendars(live=True))]
+        listed = [calendar.id for calendar in (yield from self._list.calendars(live=True))]
         kept = tuple(calendar for calendar in calendars if calendar.id in listed)
         known = {calendar.id for calendar in kept}
         new = [identity for identity in listed if identity not in known]
@@ -165,6 +180,22 @@ class CalendarFollowing:
         seen = [f"{calendar.id} {identity}" for identity in page.events]
         self._trail.page(here, seen, following)
         return page
+
+    def _with_ends(
+        self, pages: dict[str, EventPage], listed: Container[str]
+    ) -> Reading[dict[str, EventPage]]:
+        """The pages, knowing of all series of cancelled instances whether they have ended."""
+        if self._judge.by_words:
+            return pages
+        doubtful = [(i, s) for i, page in pages.items() if i not in listed for s in page.doubtful()]
+        if not doubtful:
+            return pages
+        replies = yield tuple(series_ask(calendar, series) for calendar, series in doubtful)
+        for (calendar, series), reply in zip(doubtful, replies, strict=True):
+            if reply.absent or is_cancelled(reply.body):
+                page = pages[calendar]
+                pages[calendar] = replace(page, ended=page.ended | {series})
+        return pages
 
     # -- taking ----------------------------------------------------------------------------------
 
@@ -205,36 +236,32 @@ class CalendarFollowing:
         places = {
             f"{calendar.id} {identity}": (calendar, identity) for calendar, identity in events
         }
-        ended = {name: _ended(page) for name, page in self._pages.items()}
 
         def shape(key: str, event: dict[str, Any]) -> Change | None:
             calendar, _ = places[key]
-            return self._change(calendar, self._pages[calendar.id], event, ended[calendar.id])
+            return self._change(calendar, self._pages[calendar.id], event)
 
         bodies = {key: self._pages[c.id].events[identity] for key, (c, identity) in places.items()}
         shaped = self._unreadable.shaped(bodies, shape)
         changes = tuple(change for change in shaped.found.values() if change is not None)
         return changes, tuple(replace(odd, id=places[odd.id or ""][1]) for odd in shaped.skipped)
 
-    def _change(
-        self, calendar: Synced, page: EventPage, event: dict[str, Any], ended: set[str]
-    ) -> Change | None:
-        if calendar.listing and not _is_over(event):
+    def _change(self, calendar: Synced, page: EventPage, event: dict[str, Any]) -> Change | None:
+        if calendar.listing and not is_over(event):
             return _update(event, calendar.id, ChangeKind.UPDATED)
-        if self._is_gone(event, ended):
+        if self._is_gone(event, page.ended):
             return _gone(event, calendar.id, None)
         new = _created_since(event, calendar.updated)
         if not self._judge.includes(event, page.zone):
             return None if new else _gone(event, calendar.id, LEFT_FILTER)
         return _update(event, calendar.id, ChangeKind.CREATED if new else ChangeKind.UPDATED)
 
-    def _is_gone(self, event: Mapping[str, Any], ended: set[str]) -> bool:
-        if event.get("status") != "cancelled":
+    def _is_gone(self, event: Mapping[str, Any], ended: Container[str]) -> bool:
+        if not is_cancelled(event):
             return False
-        series = text(event.get("recurringEventId"))
         # A cancelled exception says something of its series as long as that lives. It has no
         # words left that a search could be held against.
-        return series is None or series in ended or self._judge.by_words
+        return self._judge.by_words or is_over(event) or series_id(event) in ended
 
 
 def _mint(ids: Sequence[str], *, live: bool) -> Reading[tuple[Synced, ...]]:
@@ -272,14 +299,6 @@ def _turned(calendar: Synced, page: EventPage) -> Synced:
         token=page.sync or calendar.token,
         updated=page.updated or calendar.updated,
     )
-
-
-def _ended(page: EventPage) -> set[str]:
-    return {identity for identity, event in page.events.items() if _is_over(event)}
-
-
-def _is_over(event: Mapping[str, Any]) -> bool:
-    return event.get("status") == "cancelled" and text(event.get("recurringEventId")) is None
 
 
 def _created_since(event: Mapping[str, Any], updated: str | None) -> bool:

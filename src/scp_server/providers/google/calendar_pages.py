@@ -11,9 +11,10 @@ from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.providers.behind import Behind, recognised
-from scp_server.providers.foreign import entries, text, thing
+from scp_server.providers.foreign import entries, identifier, text
+from scp_server.providers.google.shapes_calendar import is_cancelled, series_id
 from scp_server.providers.page_walk import ItemPage, by_id, identified
-from scp_server.providers.setting_aside import Unreadable
+from scp_server.providers.setting_aside import Nameless, Unreadable
 from scp_server.providers.trail import Trail
 
 SYNC_PAGE: Final = 2500
@@ -21,6 +22,8 @@ SYNC_PAGE: Final = 2500
 open what happens when a parameter differs (Calendar API, Events: list)."""
 LISTING_PAGE: Final = 250
 CALENDAR_PAGE: Final = 250
+
+NAMELESS_CALENDAR: Final = "Google listed a calendar without an id: its events are not read."
 
 Params = tuple[tuple[str, str], ...]
 
@@ -47,8 +50,19 @@ class EventPage:
     zone: str | None
     skipped: tuple[Skipped, ...] = ()
     """Entries that have no id to go by."""
+    ended: frozenset[str]
+    """Those of its events, and the series of its instances, that are cancelled as a whole."""
     behind: Behind
     """What was handled of it."""
+
+    def doubtful(self) -> list[str]:
+        """Series that cancelled instances name and of which it says nothing itself.
+
+        The series may have ended with them: it may be on another page, or have come without an id.
+        """
+        named = (series_id(event) for event in self.events.values() if is_cancelled(event))
+        unsaid = {series for series in named if series and series not in self.events}
+        return sorted(unsaid)
 
 
 def calendars_ask(token: str | None, *, live: bool = False) -> Ask:
@@ -77,6 +91,19 @@ def events_ask(calendar: str, params: Params, token: str | None, *, live: bool =
     )
 
 
+def series_ask(calendar: str, series: str) -> Ask:
+    """Whether a series takes place; absent when it is gone for good."""
+    return Ask(
+        method="calendar.events.get",
+        base="calendar_url",
+        path=f"/calendar/v3/calendars/{quote(calendar, safe='')}/events/{quote(series, safe='')}",
+        params=(("fields", "status"),),
+        absent_ok=True,
+        live=True,
+        one_of_many=True,
+    )
+
+
 def mint_params() -> Params:
     """To walk a calendar for nothing but its sync token."""
     return (("maxResults", str(SYNC_PAGE)), ("fields", "nextPageToken,nextSyncToken,updated"))
@@ -87,38 +114,50 @@ def sync_params(token: str) -> Params:
     return (("maxResults", str(SYNC_PAGE)), ("syncToken", token))
 
 
-def read_calendars(body: Mapping[str, Any]) -> list[Calendar]:
-    """The calendars of a page whose events the user may see.
+class CalendarList:
+    """The user's calendars, listed again and again. One without an id is told once."""
 
-    Raises: ProviderProtocolError for one without an id.
-    """
-    found: list[Calendar] = []
-    _expect_items(body)
-    for raw in entries(body, "items"):
-        entry = thing(raw)
-        identity = text(entry.get("id"))
-        if not identity:
-            raise ProviderProtocolError("Google listed a calendar without an id.")
-        # Of a calendar shared as free or busy there are no events to read.
-        if entry.get("deleted") is not True and entry.get("accessRole") != "freeBusyReader":
-            found.append(Calendar(secondary=entry.get("primary") is not True, id=identity))
-    return found
+    def __init__(self, unreadable: Unreadable) -> None:
+        self._nameless = Nameless(unreadable, NAMELESS_CALENDAR)
+
+    def calendars(self, *, live: bool = False) -> Reading[list[Calendar]]:
+        """All of them whose events the user may see, in order.
+
+        Raises: ProviderProtocolError when the list is worth another try.
+        """
+        found: set[Calendar] = set()
+        nameless = 0
+        trail = Trail()
+        token: str | None = None
+        while True:
+            (reply,) = yield (calendars_ask(token, live=live),)
+            _expect_items(reply.body)
+            listed, skipped = identified(entries(reply.body, "items"), _calendar_id)
+            found |= {_calendar(i, entry) for i, entry in listed.items() if _is_readable(entry)}
+            nameless += len(skipped)
+            following = text(reply.body.get("nextPageToken")) or None
+            trail.page(token, list(listed), following)
+            if following is None:
+                self._nameless.note(nameless, whole=True)
+                return sorted(found)
+            token = following
+
+    def untold(self) -> tuple[Skipped, ...]:
+        """Those without an id that are to be told now."""
+        return self._nameless.untold()
 
 
-def list_calendars(*, live: bool = False) -> Reading[list[Calendar]]:
-    """All of the user's calendars, in order."""
-    found: list[Calendar] = []
-    trail = Trail()
-    token: str | None = None
-    while True:
-        (reply,) = yield (calendars_ask(token, live=live),)
-        page = read_calendars(reply.body)
-        found += page
-        following = text(reply.body.get("nextPageToken")) or None
-        trail.page(token, [calendar.id for calendar in page], following)
-        if following is None:
-            return sorted(set(found))
-        token = following
+def _calendar_id(entry: Mapping[str, Any]) -> str | None:
+    return identifier(entry.get("id"))
+
+
+def _calendar(identity: str, entry: Mapping[str, Any]) -> Calendar:
+    return Calendar(secondary=entry.get("primary") is not True, id=identity)
+
+
+def _is_readable(entry: Mapping[str, Any]) -> bool:
+    # Of a calendar shared as free or busy there are no events to read.
+    return entry.get("deleted") is not True and entry.get("accessRole") != "freeBusyReader"
 
 
 def read_listing(reply: Reply, unreadable: Unreadable) -> ItemPage:
@@ -161,6 +200,7 @@ def read_events(
         updated=text(body.get("updated")),
         zone=text(body.get("timeZone")),
         skipped=skipped,
+        ended=frozenset(i for i, e in events.items() if is_cancelled(e) and not series_id(e)),
         behind=recognised(events, after, listing=listing),
     )
 

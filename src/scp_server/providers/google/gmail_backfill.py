@@ -1,7 +1,8 @@
 """What is there in a mailbox: a listing of messages or threads, and each of them fetched.
 
-Gmail gives a user five messages a second, so steps are small: a group each, its place being "after
-X of page P". The page's ids are remembered between steps; after a restart the page is listed again.
+Gmail gives a user five messages a second, so steps are small: a group each, its place being "page
+P, with so much of it behind us" (`behind`). The page is remembered between steps; after a restart
+it is listed again, and a thread may stand elsewhere on it.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ PROFILE: Final = Ask(
 
 
 class ListingPlace(msgspec.Struct, frozen=True, kw_only=True, tag="gmail-listing-1"):
-    """Page `page` (None: the first), after item `after` (None: from its start)."""
+    """Page `page` (None: the first), with what `after` marks behind us."""
 
     page: str | None = None
     after: str | None = None
@@ -74,9 +75,10 @@ class MailBackfill:
         place = ListingPlace() if resume is None else read(resume, ListingPlace)
         while True:
             page = yield from self._page_at(place.page)
-            rest = page.after(place.after)
-            shaped = yield from self._fetch_new(rest[: self._group])
-            onwards = self._onwards(page, rest[: self._group], rest[self._group :])
+            start = page.behind(place.after).count
+            group = page.ids[start : start + self._group]
+            shaped = yield from self._fetch_new(group)
+            onwards = self._onwards(page, start + len(group))
             if shaped.found or shaped.skipped or self._nameless or onwards is None:
                 return self._step(shaped, onwards)
             place = onwards
@@ -91,12 +93,11 @@ class MailBackfill:
         *replies, listing = yield (*map(self._kind.get_ask, group), self._list_ask(None))
         shaped = self._kind.created(group, replies, self._unreadable)
         page = self._note(None, listing.body)
-        rest = tuple(identity for identity in page.ids if identity not in group)
-        last = group[-1] if group else None
-        if rest == page.after(last):
-            return self._step(shaped, self._onwards(page, group, rest))
+        if page.ids[: len(group)] == group:
+            return self._step(shaped, self._onwards(page, len(group)))
         # Some are new before the group: only this object knows which, so the place is the start.
-        self._page = MailPage(token=None, ids=rest, next=page.next)
+        rest = {i: entry for i, entry in page.entries.items() if i not in group}
+        self._page = MailPage(token=None, entries=rest, next=page.next)
         return self._step(shaped, ListingPlace())
 
     def _step(self, shaped: Shaped[Change], onwards: ListingPlace | None) -> Step:
@@ -109,11 +110,9 @@ class MailBackfill:
             current=True,
         )
 
-    def _onwards(
-        self, page: MailPage, group: Sequence[str], rest: Sequence[str]
-    ) -> ListingPlace | None:
-        if rest:
-            return ListingPlace(page=page.token, after=group[-1] if group else None)
+    def _onwards(self, page: MailPage, handled: int) -> ListingPlace | None:
+        if handled < len(page.entries):
+            return ListingPlace(page=page.token, after=page.mark(handled))
         return None if page.next is None else ListingPlace(page=page.next)
 
     def _page_at(self, token: str | None) -> Reading[MailPage]:

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
-from scp_server.providers.foreign import entries, identifier, text, thing, whole
-from scp_server.providers.page_walk import NAMELESS
+from scp_server.providers.behind import Behind, recognised
+from scp_server.providers.foreign import entries, identifier, text, whole
+from scp_server.providers.page_walk import NAMELESS, identified
 from scp_server.providers.setting_aside import Unreadable
+
+Json = dict[str, Any]
+
+_STATES: Final = {"messages": "id", "threads": "id,historyId,snippet"}
+"""What tells that an entry may stand elsewhere than before: a message never does, its time of
+arrival stays. A thread does when its newest message goes or comes, which changes these."""
 
 
 def listing_fields(key: str) -> str:
@@ -16,23 +23,32 @@ def listing_fields(key: str) -> str:
 
     The estimate is worthless but always there: it tells an empty listing from none at all.
     """
-    return f"nextPageToken,resultSizeEstimate,{key}/id"
+    return f"nextPageToken,resultSizeEstimate,{key}({_STATES[key]})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailPage:
-    """Ids, newest first, each once; `token` is what the page was asked for with."""
+    """Entries, newest first, each once; `token` is what the page was asked for with."""
 
     token: str | None
-    ids: tuple[str, ...]
+    entries: dict[str, Json]
+    """What the listing has of each, by id."""
     next: str | None
     skipped: tuple[Skipped, ...] = ()
     """Entries without an id."""
 
-    def after(self, item: str | None) -> tuple[str, ...]:
-        """What follows an item; all when it is no longer there."""
-        start = self.ids.index(item) + 1 if item in self.ids else 0
-        return self.ids[start:]
+    @property
+    def ids(self) -> list[str]:
+        """Ids in their order."""
+        return list(self.entries)
+
+    def behind(self, mark: str | None) -> Behind:
+        """What a place says is handled of it."""
+        return recognised(self.entries, mark, listing=True)
+
+    def mark(self, count: int) -> str | None:
+        """What a place says when so many of its first are handled."""
+        return Behind().plus(list(self.entries.items())[:count]).mark
 
 
 def read_page(
@@ -44,15 +60,17 @@ def read_page(
     """
     if key not in body and whole(body.get("resultSizeEstimate")) is None:
         raise ProviderProtocolError(f"Google answered {key}.list with another object.")
-    found = [identifier(thing(entry).get("id")) for entry in entries(body, key)]
-    ids = [identity for identity in found if identity]
-    nameless = len(found) - len(ids) if odd is not None else 0
+    named, nameless = identified(entries(body, key), _id)
     if nameless and odd is not None:
         odd.give_up({f"nameless {key} at {token or ''}": NAMELESS})
     following = text(body.get("nextPageToken"))
     return MailPage(
         token=token,
-        ids=tuple(dict.fromkeys(ids)),
+        entries=named,
         next=following or None,
-        skipped=(Skipped(id=None, reason=NAMELESS),) * nameless,
+        skipped=nameless if odd is not None else (),
     )
+
+
+def _id(entry: Mapping[str, Any]) -> str | None:
+    return identifier(entry.get("id"))

@@ -27,6 +27,7 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
         "gmail.history.list": Price(service="gmail", units=2),
         "calendar.calendarList.list": Price(service="calendar", units=1),
         "calendar.events.list": Price(service="calendar", units=1),
+        "calendar.events.get": Price(service="calendar", units=1),
         "people.connections.list": Price(service="people", units=1),
         # Google has not published what a call of Drive costs. The old allowance of 12,000 calls a
         # minute makes 27 units of one; these guesses are on the safe side of that.

@@ -14,6 +14,8 @@ from scp_wire.items import BODY_TEXT_LIMIT, Attendee, CalendarEvent
 ATTENDEE_LIMIT: Final = 1000
 """Google invites at most 500 (more only as groups)."""
 LINE_LIMIT: Final = 4096
+_OF_INSTANCES: Final = ("recurringEventId", "originalStartTime")
+"""Google promises both of a cancelled instance, and has neither for other events (Events)."""
 _STATUSES: Final = frozenset({"confirmed", "tentative", "cancelled"})
 _RESPONSES: Final = {
     "needsAction": "needs_action",
@@ -38,7 +40,7 @@ def calendar_event(body: Mapping[str, Any], calendar_id: str) -> CalendarEvent:
     return CalendarEvent(
         id=event_id(body),
         calendar_id=calendar_id,
-        series_id=text(body.get("recurringEventId")),
+        series_id=series_id(body),
         subject=_short(body.get("summary")),
         organiser=text(thing(body.get("organizer")).get("email")),
         start=_when(start),
@@ -67,6 +69,28 @@ def event_id(body: Mapping[str, Any]) -> str:
 def event_version(body: Mapping[str, Any], calendar_id: str) -> str:
     """Its etag, within its calendar: copies of an event in two calendars share their id."""
     return f"{text(body.get('etag')) or text(body.get('updated')) or ''} {calendar_id}"
+
+
+def is_over(body: Mapping[str, Any]) -> bool:
+    """Whether it is cancelled, and no instance: that would say something of its series.
+
+    Raises: ProviderProtocolError for a cancelled instance that does not name its series.
+    """
+    if not is_cancelled(body) or series_id(body):
+        return False
+    if any(name in body for name in _OF_INSTANCES):
+        raise ProviderProtocolError("Google sent a cancelled instance that names no series.")
+    return True
+
+
+def is_cancelled(body: Mapping[str, Any]) -> bool:
+    """Whether it, or the instance that it stands for, does not take place."""
+    return body.get("status") == "cancelled"
+
+
+def series_id(body: Mapping[str, Any]) -> str | None:
+    """Of an instance, the id of its series; None when it names none."""
+    return text(body.get("recurringEventId")) or None
 
 
 def _when(moment: Mapping[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ from scp_server.ports.connector import Ask, Reading, Reply
 from scp_server.providers.foreign import identifier, text, texts
 from scp_server.providers.microsoft.calendar_filters import EventJudge, Span
 from scp_server.providers.microsoft.delta import PAGE, prefer
+from scp_server.providers.microsoft.folders import FolderList
 from scp_server.providers.microsoft.newest import short_hash
 from scp_server.providers.microsoft.shapes_calendar import begin_of, calendar_event, end_of
 from scp_server.providers.microsoft.values import version_of
@@ -37,7 +38,6 @@ class OutlookCalendar:
     """
 
     what = "an event"
-    folders: Ask | None = None
 
     def __init__(self, judge: EventJudge, span: Span) -> None:
         self._judge = judge
@@ -76,10 +76,11 @@ class OutlookCalendar:
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def folder(self, entry: Mapping[str, Any]) -> str | None:
-        """None: there are no folders."""
-        del entry
-        return None
+    def folders(self, link: str, *, live: bool) -> Reading[FolderList]:
+        """There are none."""
+        del link, live
+        yield from ()
+        return FolderList()
 
     def round(self, folder: str) -> Ask:
         """The start of a window's delta query. It takes no $select (Graph, "event: delta")."""
@@ -172,7 +173,7 @@ def _version(body: Mapping[str, Any]) -> str:
 
 
 def _is_whole(body: Mapping[str, Any]) -> bool:
-    return body.get("type") in {"singleInstance", "exception"} and "subject" in body
+    return text(body.get("type")) in {"singleInstance", "exception"} and "subject" in body
 
 
 _CALENDAR: Final = Ask(

@@ -13,8 +13,8 @@ from typing import Any, Final
 from scp_server.domain.changes import Skipped
 from scp_server.domain.errors import ProviderProtocolError
 from scp_server.ports.connector import Ask, Reading
-from scp_server.providers.foreign import entries, identifier, text, thing
-from scp_server.providers.page_walk import by_id
+from scp_server.providers.foreign import entries, identifier, text
+from scp_server.providers.page_walk import by_id, identified
 from scp_server.providers.setting_aside import Unreadable
 from scp_server.providers.trail import Trail
 
@@ -52,11 +52,6 @@ class DeltaPage:
         """Where to go on, within this round or with the next."""
         return self.next or self.delta or ""
 
-    def after(self, item: str | None) -> list[str]:
-        """Ids that follow an item; all when it is no longer there."""
-        ids = list(self.bodies)
-        return ids[ids.index(item) + 1 :] if item in self.bodies else ids
-
 
 def is_removed(body: Mapping[str, Any]) -> bool:
     """Whether an entry says that an item is no longer in this collection."""
@@ -66,16 +61,14 @@ def is_removed(body: Mapping[str, Any]) -> bool:
 def read_page(key: str, body: Mapping[str, Any], odd: Unreadable | None = None) -> DeltaPage:
     """A page of a round.
 
-    Entries without an id are set aside by `odd`; without it they do not matter.
+    Entries without an id are set aside by `odd`; without it they are no reason for another try.
 
     Raises: ProviderProtocolError when it is none, names no way on, or is worth another try.
     """
     if "value" not in body:
         raise ProviderProtocolError("Microsoft answered a delta query with another object.")
     listed = entries(body, "value")
-    if odd is None:
-        listed = [entry for entry in listed if _id(thing(entry))]
-    bodies, skipped = by_id(listed, _id, odd or Unreadable())
+    bodies, skipped = identified(listed, _id) if odd is None else by_id(listed, _id, odd)
     page = DeltaPage(
         key=key,
         bodies=bodies,
@@ -106,19 +99,33 @@ def note(trail: Trail, name: str, page: DeltaPage) -> None:
     trail.page(f"{name} {page.key}", [f"{name} {i}" for i in page.bodies], following)
 
 
-def walk(start: Ask, link: str, what: str) -> Reading[tuple[list[dict[str, Any]], str]]:
-    """A whole round: all its entries in their last states, and the link of the next round."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """A whole round."""
+
+    bodies: dict[str, dict[str, Any]]
+    """All its entries in their last states."""
+    nameless: int
+    """How many came without an id."""
+    onwards: str
+    """Where the next one begins."""
+
+
+def walk(start: Ask, link: str, what: str) -> Reading[Round]:
+    """A round from a link on; from its start when there is none."""
     trail = Trail()
     found: dict[str, dict[str, Any]] = {}
+    nameless = 0
     while True:
         (reply,) = yield (ask_at(start, link),)
         page = read_page(link, reply.body)
         note(trail, what, page)
+        nameless += len(page.skipped)
         for identity, body in page.bodies.items():
             found.pop(identity, None)
             found[identity] = body
         if page.next is None:
-            return list(found.values()), page.onwards
+            return Round(bodies=found, nameless=nameless, onwards=page.onwards)
         link = page.next
 
 

@@ -74,7 +74,7 @@ class OneDriveFiles:
         page = read_page("", reply.body)
         link = page.onwards
         if page.next is not None:
-            _, link = yield from walk(_ROUND, page.next, WHAT)
+            link = (yield from walk(_ROUND, page.next, WHAT)).onwards
         newest = Newest().looked(reply.at)
         return written(DrivePlace(link=link, newest=newest, coming=newest))
 

@@ -26,9 +26,9 @@ from scp_server.providers.microsoft.delta import (
     is_removed,
     note,
     read_page,
-    walk,
     walk_all,
 )
+from scp_server.providers.microsoft.folders import FolderList
 from scp_server.providers.microsoft.newest import Doubt, Newest, short_hash
 from scp_server.providers.microsoft.values import identity_of, version_of
 from scp_server.providers.positions import read, written
@@ -47,16 +47,11 @@ class Collections(Protocol):
 
     what: str
     """For messages: "a message"."""
-    folders: Ask | None
-    """Lists the folders, as a delta query; None when there is exactly one collection."""
     own: tuple[str, ...]
     """Folders that are followed without being listed."""
 
-    def folder(self, entry: Mapping[str, Any]) -> str | None:
-        """The folder an entry of the listing names; None when it is not followed.
-
-        What shaping needs of it is remembered.
-        """
+    def folders(self, link: str, *, live: bool) -> Reading[FolderList]:
+        """All other folders, or those that came, went or changed since a list with this link."""
         ...
 
     def round(self, folder: str) -> Ask:
@@ -164,7 +159,7 @@ class FolderFollowing:
 
         `at`: when it is, by the provider's clock, where that is known.
         """
-        listed, link = yield from self._list_folders("")
+        listed = yield from self._collections.folders("", live=False)
         homes: dict[str, str] = {}
         newest = Newest().looked(at)
 
@@ -175,21 +170,11 @@ class FolderFollowing:
             if home is not None:
                 homes[folder] = home
 
-        folders = [*self._collections.own, *self._followed(listed)]
+        folders = [*self._collections.own, *listed.there]
         starts = {folder: self._collections.round(folder) for folder in folders}
         links = yield from walk_all(starts, take)
         walks = tuple(Walk(folder=f, link=links[f], home=homes.get(f)) for f in links)
-        return written(FollowPlace(folders=link, walks=walks, newest=newest, coming=newest))
-
-    def _list_folders(self, link: str) -> Reading[tuple[list[dict[str, Any]], str]]:
-        folders = self._collections.folders
-        if folders is None:
-            return [], ""
-        return (yield from walk(replace(folders, live=bool(link)), link, "a folder"))
-
-    def _followed(self, listed: Sequence[Mapping[str, Any]]) -> list[str]:
-        there = [entry for entry in listed if not is_removed(entry)]
-        return [f for entry in there if (f := self._collections.folder(entry)) is not None]
+        return written(FollowPlace(folders=listed.link, walks=walks, newest=newest, coming=newest))
 
     # -- following -------------------------------------------------------------------------------
 
@@ -257,13 +242,13 @@ class FolderFollowing:
         Raises: PositionLost when one went: what became of the items in it nobody tells, only a
         complete listing does.
         """
-        listed, link = yield from self._list_folders(place.folders)
+        listed = yield from self._collections.folders(place.folders, live=True)
         known = {walk.folder for walk in place.walks}
-        if any(is_removed(entry) and text(entry.get("id")) in known for entry in listed):
+        if listed.removed & known:
             raise PositionLost("A folder is gone, and with it the place in it.")
-        new = [folder for folder in self._followed(listed) if folder not in known]
+        new = [folder for folder in listed.there if folder not in known]
         walks = (*place.walks, *(Walk(folder=folder, open=True) for folder in new))
-        return msgspec.structs.replace(place, folders=link, walks=walks)
+        return msgspec.structs.replace(place, folders=listed.link, walks=walks)
 
     def _read(self, look: _Look, walk: Walk, reply: Reply) -> Walk | None:
         """Note what a page says; the walk after it, or None when its folder never mattered."""

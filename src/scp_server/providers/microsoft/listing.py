@@ -1,7 +1,8 @@
 """What is there, read through the first round of delta queries: complete, whatever moves meanwhile.
 
 A round holds each item of a collection once in its latest state. Paging a listing by `$skip`, as
-Graph's other listings do, loses an item whenever one before it is deleted.
+Graph's other listings do, loses an item whenever one before it is deleted. A page that is asked for
+again may have another order, so a place says how much of it is behind us (`behind`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import msgspec
 from scp_server.domain.changes import Change, Step
 from scp_server.domain.streams import Position
 from scp_server.ports.connector import Ask, Reading, Reply
+from scp_server.providers.behind import Behind, recognised
 from scp_server.providers.microsoft.delta import DeltaPage, ask_at, is_removed, note, read_page
 from scp_server.providers.positions import read, written
 from scp_server.providers.setting_aside import Unreadable
@@ -42,7 +44,7 @@ class Listed(Protocol):
 
 
 class ListingPlace(msgspec.Struct, frozen=True, kw_only=True, tag="graph-listing-1"):
-    """A page of a collection, after item `after` (None: from its start)."""
+    """A page of a collection, with what `after` marks behind us."""
 
     source: str
     link: str = ""
@@ -72,22 +74,20 @@ class DeltaListing:
         if place is None:
             return Step(changes=(), resume=None)
         page = yield from self._page_at(place)
-        rest = page.after(place.after)
-        group = rest[: self._group]
-        entries = {i: page.bodies[i] for i in group if not is_removed(page.bodies[i])}
+        behind = recognised(page.bodies, place.after, listing=True)
+        group = list(page.bodies.items())[behind.count : behind.count + self._group]
+        entries = {i: body for i, body in group if not is_removed(body)}
         whole = yield from self._listed.complete(entries)
         shaped = self._unreadable.replies(whole, lambda _, body: self._listed.created(body))
-        onwards = self._onwards(place, page, rest)
+        onwards = self._onwards(place, page, behind.plus(group))
         self._went_on_at = None if onwards is None else written(onwards)
         changes = tuple(change for change in shaped.found.values() if change is not None)
-        nameless = page.skipped if place.after is None else ()
+        nameless = page.skipped if behind.count == 0 else ()
         return Step(changes=changes, resume=self._went_on_at, skipped=(*nameless, *shaped.skipped))
 
-    def _onwards(
-        self, place: ListingPlace, page: DeltaPage, rest: Sequence[str]
-    ) -> ListingPlace | None:
-        if len(rest) > self._group:
-            return msgspec.structs.replace(place, after=rest[self._group - 1])
+    def _onwards(self, place: ListingPlace, page: DeltaPage, behind: Behind) -> ListingPlace | None:
+        if behind.count < len(page.bodies):
+            return msgspec.structs.replace(place, after=behind.mark)
         if page.next is not None:
             return ListingPlace(source=place.source, link=page.next)
         sources = self._sources or []

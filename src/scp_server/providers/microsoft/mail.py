@@ -21,7 +21,7 @@ class OutlookMessages:
 
     def __init__(self, filters: OutlookMailFilters, *, max_results: int | None = None) -> None:
         judge, unreadable = MailJudge.of(filters), Unreadable()
-        messages = MailMessages(judge)
+        self._messages = messages = MailMessages(judge, unreadable)
         self._following = FolderFollowing(messages, unreadable)
         self._backfill = MailBackfill(messages, judge, unreadable, max_results=max_results)
 
@@ -32,8 +32,8 @@ class OutlookMessages:
     def backfill(self, resume: Position | None) -> Reading[Step]:
         """The next messages, newest first."""
         self._following.doubt.listed()
-        return (yield from self._backfill.backfill(resume))
+        return self._messages.told((yield from self._backfill.backfill(resume)))
 
     def follow(self, since: Position) -> Reading[Followed]:
         """What changed in any folder."""
-        return (yield from self._following.follow(since))
+        return self._messages.told((yield from self._following.follow(since)))

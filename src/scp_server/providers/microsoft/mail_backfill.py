@@ -4,7 +4,9 @@ Not by pages: Graph pages a listing by `$skip`, which loses a message whenever a
 deleted meanwhile, and its links die. Instead each step asks for the newest messages that are no
 newer than the last one told. A message's time of arrival never changes, so nothing is lost by
 deletions, moves or restarts, and the place is just a time. Graph shows whole seconds of a finer
-time: so the second of the last message is asked for again, without those of it that were told.
+time: so the second of the last message is asked for again, without those of it that were told. No
+single message is believed: one whose time is wrong would lead past all that is newer. So the place
+is the later time of the last two.
 
 A search cannot be asked for so (it takes no filter); it is paged.
 """
@@ -36,6 +38,8 @@ GROUP: Final = 25
 MOST: Final = 500
 SEARCH_CAP: Final = 1000
 """Graph gives no more results of a search."""
+WITNESSES: Final = 2
+"""So many messages at the end of a step would have to lie for one to be lost."""
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 """Going on after a time beyond these would skip, or repeat, all there is."""
@@ -44,7 +48,7 @@ _EVER: Final = "1900-01-01T00:00:00Z"
 
 
 class MailPlace(msgspec.Struct, frozen=True, kw_only=True, tag="graph-mail-1"):
-    """Older than `before` (None: the newest), without those `told` that are in its last second.
+    """Older than `before` (None: the newest), without those `told` that may come again.
 
     `link`, where one second holds more than one answer, or for a search: the page to go on with.
     """
@@ -92,7 +96,8 @@ class MailBackfill:
         yield from self._messages.fill(group)
         shaped = self._unreadable.shaped(group, self._created)
         whole = len(group) == len(fresh)
-        onwards = self._onwards(place, group, following if whole else None, rest=not whole)
+        known = {i: b for i, b in bodies.items() if i in group or i not in fresh}
+        onwards = self._onwards(place, known, group, following if whole else None, rest=not whole)
         self._went_on_at = None if onwards is None else written(onwards)
         changes = tuple(change for change in shaped.found.values() if change is not None)
         found = place.count + len(group)
@@ -156,17 +161,20 @@ class MailBackfill:
     def _onwards(
         self,
         place: MailPlace,
+        known: Mapping[str, Mapping[str, Any]],
         group: Mapping[str, Mapping[str, Any]],
         following: str | None,
         *,
         rest: bool,
     ) -> MailPlace | None:
+        """Where to go on; `known` are the messages of the answer that are told, `group` by now."""
         if self._search is not None:
             return self._searched_on(place, group, following, rest=rest)
         if following is None and not rest:
             return None
-        seconds = [(i, _second(body)) for i, body in group.items()]
-        last = min((s for _, s in seconds if s is not None and not _newer(place, s)), default=None)
+        seconds = [(i, _second(body)) for i, body in known.items()]
+        ends = [s for _, s in seconds if s is not None and not _newer(place, s)][-WITNESSES:]
+        last = max(ends) if len(ends) == WITNESSES else None
         if last is None or last == place.before:
             # One second fills more than an answer. The next one is larger by what was told; when it
             # cannot grow, further pages are all there is to go by.

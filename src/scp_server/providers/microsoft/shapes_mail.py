@@ -32,9 +32,9 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]+")
 
 
 def mail_message(
-    body: Mapping[str, Any], folder: str | None, attachments: Sequence[Attachment]
+    body: Mapping[str, Any], folder: str | None, attachments: Sequence[Attachment] | None
 ) -> Message:
-    """The message, in the folder of that name.
+    """The message, in the folder of that name; `attachments` None: they could not be listed.
 
     Raises: ProviderProtocolError when it has no id.
     """
@@ -49,7 +49,7 @@ def mail_message(
     cut = {
         "body_text": plain_cut,
         "body_html": marked_cut,
-        "attachments": len(attachments) > ATTACHMENT_LIMIT,
+        "attachments": attachments is None or len(attachments) > ATTACHMENT_LIMIT,
     }
     return Message(
         id=identity_of(body, "a message"),
@@ -68,7 +68,7 @@ def mail_message(
         body_text=plain,
         body_html=marked,
         truncated=[name for name, is_cut in cut.items() if is_cut],
-        attachments=list(attachments[:ATTACHMENT_LIMIT]),
+        attachments=list((attachments or ())[:ATTACHMENT_LIMIT]),
     )
 
 

@@ -17,6 +17,7 @@ from scp_server.storage.sql import sqlite
 from scp_server.storage.sql.audit import SqlAudit
 from scp_server.storage.sql.failures import border
 from scp_server.storage.sql.group_commit import GroupCommit
+from scp_server.storage.sql.ledger import MOST_ROWS, Room
 from scp_server.storage.sql.migrate import migrate
 from scp_server.storage.sql.rows import SessionRows
 from scp_server.storage.sql.sessions import SqlSessions
@@ -47,7 +48,12 @@ class Stores:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, seals: Seals, envelopes: Envelopes, clock: Clock
+    url: str,
+    *,
+    seals: Seals,
+    envelopes: Envelopes,
+    clock: Clock,
+    ledger_rows: int = MOST_ROWS,
 ) -> AsyncIterator[Stores]:
     """Open `sqlite:///<path>`, made and brought up to date where that is needed.
 
@@ -64,7 +70,9 @@ async def open_database(
                 sessions=SqlSessions(
                     transactions, rows, seals=seals, envelopes=envelopes, clock=clock
                 ),
-                streams=SqlStreams(transactions, group, rows, envelopes=envelopes),
+                streams=SqlStreams(
+                    transactions, group, rows, envelopes=envelopes, room=Room(ledger_rows)
+                ),
                 audit=SqlAudit(transactions, group, seals=seals),
                 transactions=transactions,
             )

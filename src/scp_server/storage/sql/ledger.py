@@ -9,10 +9,23 @@ KEPT_SECONDS: Final = 7 * DAY
 """A cursor is good for seven days."""
 MOST_ROWS: Final = 1000
 """Rows of a stream, at any time."""
-THIN_EVERY: Final = 200
-"""Saves of a stream after which its ledger is thinned."""
-THINNED_ROWS: Final = MOST_ROWS - THIN_EVERY
-"""Rows left by thinning at most, so that those saved until the next one fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many rows a ledger may have."""
+
+    rows: int = MOST_ROWS
+
+    @property
+    def thin_every(self) -> int:
+        """Saves of a stream after which its ledger is thinned."""
+        return max(1, self.rows // 5)
+
+    @property
+    def thinned(self) -> int:
+        """Rows left by thinning at most, so that those saved until the next one fit."""
+        return max(1, self.rows - self.thin_every)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +38,7 @@ class Mark:
     saved_at: float
 
 
-def spent(marks: Sequence[Mark], *, now: float, most: int = THINNED_ROWS) -> frozenset[int]:
+def spent(marks: Sequence[Mark], *, now: float, most: int) -> frozenset[int]:
     """The `seq` of the rows to forget. `marks` are one stream's, in the order of `seq`.
 
     Kept are: the latest; of what is older than a week only what the cursors of this week may still

@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, case, false, insert, select, update
+from sqlalchemy import Row, Select, bindparam, case, false, func, insert, select, update
 
 from scp_server.domain.errors import (
     SealBroken,
@@ -16,7 +16,7 @@ from scp_server.domain.streams import LedgerRow, Stream, StreamState
 from scp_server.ports.envelopes import Envelopes
 from scp_server.storage.sql.failures import Conflict
 from scp_server.storage.sql.group_commit import GroupCommit, Lines
-from scp_server.storage.sql.ledger import THIN_EVERY
+from scp_server.storage.sql.ledger import Room
 from scp_server.storage.sql.remembered import Remembered
 from scp_server.storage.sql.retention import forget_over, stale_ledgers, thin
 from scp_server.storage.sql.rows import SessionRows
@@ -55,7 +55,7 @@ class SqlStreams:
     streams are not there, and saving a place of theirs does nothing.
     """
 
-    __slots__ = ("_envelopes", "_group", "_owners", "_rows", "_saves", "_transactions")
+    __slots__ = ("_envelopes", "_group", "_owners", "_room", "_rows", "_saves", "_transactions")
 
     def __init__(
         self,
@@ -64,7 +64,9 @@ class SqlStreams:
         rows: SessionRows,
         *,
         envelopes: Envelopes,
+        room: Room,
     ) -> None:
+        self._room = room
         self._transactions = transactions
         self._group = group
         self._rows = rows
@@ -191,6 +193,18 @@ class SqlStreams:
             .order_by(ledger.c.n.desc(), ledger.c.seq.desc())
         )
 
+    async def epoch_began(self, session_pk: int, epoch: str) -> float | None:
+        """When the first place of a session's epoch was stored that is still kept."""
+        query = (
+            select(func.min(ledger.c.saved_at))
+            .join(streams, streams.c.stream_id == ledger.c.stream_id)
+            .where(streams.c.session_pk == session_pk, ledger.c.epoch == epoch)
+        )
+        began: float | None = await self._transactions.read(
+            lambda connection: connection.execute(query).scalar_one()
+        )
+        return began
+
     async def tidy(self, *, now: float) -> None:
         """Thin ledgers; forget what ended a week ago, and consent requests past their time."""
         try:
@@ -198,7 +212,10 @@ class SqlStreams:
         finally:
             self._rows.forget_all()
             self._owners.forget_all()
-        stale = await self._transactions.read(lambda connection: stale_ledgers(connection, now=now))
+        most = self._room.thinned
+        stale = await self._transactions.read(
+            lambda connection: stale_ledgers(connection, now=now, most=most)
+        )
         for stream_id in stale:
             await self._thin(stream_id, now)
 
@@ -262,14 +279,18 @@ class SqlStreams:
     async def _thin_in_time(self, stream_id: str, now: float) -> None:
         # After a start it is not known how many there are: look at once. The count is set before
         # thinning, so that of many savers one thins.
-        saves = (self._saves.get(stream_id) or THIN_EVERY) + 1
-        due = saves > THIN_EVERY
+        every = self._room.thin_every
+        saves = (self._saves.get(stream_id) or every) + 1
+        due = saves > every
         self._saves.put(stream_id, 1 if due else saves, self._saves.generation)
         if due:
             await self._thin(stream_id, now)
 
     async def _thin(self, stream_id: str, now: float) -> None:
-        await self._transactions.write(lambda connection: thin(connection, stream_id, now=now))
+        most = self._room.thinned
+        await self._transactions.write(
+            lambda connection: thin(connection, stream_id, now=now, most=most)
+        )
 
 
 def _places(stream_id: str) -> Select[Any]:
