@@ -353,7 +353,8 @@ def test_every_shape_of_json_is_an_item_or_has_no_id(body: Json) -> None:
         try:
             item = shape()
         except ProviderProtocolError:
-            assert not isinstance(body.get("id"), str) or not body["id"]
+            identity = body.get("id")
+            assert not isinstance(identity, str) or not identity or not identity.isprintable()
         else:
             encoded = msgspec.json.encode(item)
             assert msgspec.json.decode(encoded, type=type(item)) == item

@@ -44,7 +44,6 @@ class Reply:
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
     count: int = 0
     """Events that have come."""
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
@@ -92,12 +91,16 @@ class Reply:
             self.headers = {k.decode(): v.decode() for k, v in message["headers"]}
         else:
             piece = message.get("body", b"")
-            self.body += piece
             self.count += piece.count(b'{"event_type":')
             self.pieces.append((anyio.current_time(), piece))
             self.waiting += 0 if self.reading else len(piece)
             self.ended = not message.get("more_body", False)
         self.changed()
+
+    @property
+    def body(self) -> bytes:
+        """All that was written."""
+        return b"".join(piece for _, piece in self.pieces)
 
     async def receive(self) -> Message:
         if not self._asked:

@@ -46,7 +46,11 @@ class Source:
 
     @property
     def ids(self) -> list[str]:
-        return [f"{self.name}{k}" for k in range(self.items)]
+        return self.some(0, self.items)
+
+    def some(self, first: int, last: int) -> list[str]:
+        """Of them, a page."""
+        return [f"{self.name}{k}" for k in range(first, last)]
 
     def happen(self, *item_ids: str) -> None:
         """Something changes."""
@@ -79,7 +83,7 @@ class ScriptedConnector:
         source.answer("backfill")
         first = 0 if resume is None else int(resume)
         last = min(first + source.step, source.items)
-        ids = source.ids[first:last]
+        ids = source.some(first, last)
         return Step(
             changes=tuple(change(i, text=source.text) for i in ids if i not in source.poisoned),
             skipped=_skipped(source, ids),
