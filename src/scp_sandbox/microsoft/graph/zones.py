@@ -1,6 +1,7 @@
 """Time zones under the names Outlook takes: IANA's and Windows's. Pure."""
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from scp_sandbox.world.event import known_zone
 
@@ -48,6 +49,7 @@ def spelled(moment: datetime, zone: str | None) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=1 << 14)  # a filter compares the same moments for each page of a listing
 def instant(text: str) -> datetime | None:
     """A moment in ISO 8601; without an offset it is UTC. None when it is none."""
     whole = text.strip()

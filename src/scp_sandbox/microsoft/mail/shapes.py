@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from scp_sandbox.microsoft.graph.asked import Asked
@@ -98,6 +99,8 @@ def change_key(mail: Mail) -> str:
     return "CQ" + base64.b64encode(octets).decode()
 
 
+# A listing is filtered and sorted anew for each of its pages: the same moments a hundred times.
+@lru_cache(maxsize=1 << 15)
 def stamp(milliseconds: int) -> str:
     """A message's moment: whole seconds."""
     return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
