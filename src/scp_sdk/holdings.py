@@ -28,6 +28,10 @@ class Holdings:
         """Everything that is there will be listed from here on."""
         self._listed = set()
 
+    def listing_breaks(self) -> None:
+        """Some of it will not come: what is not in the rest may be there all the same."""
+        self._listed = None
+
     def listing_ends(self) -> list[tuple[str, str]]:
         """Id and data type of what was held and is not there any more."""
         if self._listed is None:

@@ -150,8 +150,12 @@ class Tale:
             return
         # A gap is announced: what follows it may begin anywhere, like a new epoch.
         self._epoch = None
-        if event.data.get("complete_listing") is True and self._holdings is not None:
+        if self._holdings is None:
+            return
+        if event.data.get("complete_listing") is True:
             self._holdings.listing_begins()
+        else:
+            self._holdings.listing_breaks()
 
     def _brought(self, event: Event) -> list[PlacedData]:
         try:

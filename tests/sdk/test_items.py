@@ -180,3 +180,20 @@ def test_what_was_not_listed_and_comes_back_unchanged_is_given_out_again() -> No
     tale.read(gap(2))
     assert [item.change for item in tale.read(resumed(3))] == ["deleted"]
     assert [item.id for item in tale.read(event(update(4, "a")))] == ["a"]
+
+
+def test_a_complete_listing_of_which_something_is_lost_deletes_nothing() -> None:
+    tale = Tale(STREAM, holdings=Holdings())
+    for n, identity in enumerate("abc", start=1):
+        tale.read(event(update(n, identity)))
+    tale.read(gap(4))
+    tale.read(event(update(5, "b")))
+    lost = {
+        "stream_id": STREAM,
+        "reason": "window",
+        "after_event_id": "e1-5",
+        "reread": False,
+        "complete_listing": False,
+    }
+    tale.read(event(envelope("stream_gap", 0, lost)))
+    assert tale.read(resumed(90)) == [], "a and c may have been in what was lost"

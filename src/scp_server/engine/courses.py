@@ -1,6 +1,6 @@
 """Courses: the tasks that carry streams from their launch to their recorded end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -90,12 +90,18 @@ class Courses:
         return running
 
     async def wind_back(
-        self, live: LiveSession, session: Session, rows: Mapping[str, LedgerRow]
+        self,
+        live: LiveSession,
+        session: Session,
+        rows: Mapping[str, LedgerRow],
+        tell: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> None:
         """Begin a new epoch: every stream of the session goes on from a place it had before.
 
         Streams not in `rows` go on from what was proven last; none goes further than where the
-        furthest back of its consumers stands. The caller holds the session's lock.
+        furthest back of its consumers stands. The caller holds the session's lock. `tell` is called
+        when the old epoch has come to its end, with the ids of the streams that will go on: until
+        then consumers are written its events.
 
         Raises: StorageUnavailable; then everything is as it was.
         """
@@ -107,6 +113,7 @@ class Courses:
             places = await self._note_places(live, runs, rows, epoch)
             for run in runs:
                 await run.leave(Leaving.REWOUND)
+            tell(frozenset(run.stream.stream_id for run in runs if not run.over))
             live.window.rewind(epoch)
             for before in runs:
                 if not before.over:

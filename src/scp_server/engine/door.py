@@ -10,7 +10,7 @@ from scp_server.engine.arrivals import Arrival, seated
 from scp_server.engine.bygones import Bygones
 from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors
-from scp_server.engine.joining import Joining, Start, over_gap
+from scp_server.engine.joining import Joining, over_gap
 from scp_server.engine.live import LiveSession, LiveSessions
 from scp_server.engine.readers import Reader, Subscription
 from scp_server.engine.seats import Seat
@@ -79,41 +79,25 @@ class Door:
         if arrival.place is not None and wanted.stream_id is None:
             # Who reads one stream has looked whether it is over.
             bygone = await self._bygones.missed(live, wanted, arrival.place)
-        told = [self._notice(live, gap) for gap in start.gaps]
+        gaps = start.gaps
         if start.rows is not None:
-            losses = {reader: self._losses(live, reader, start) for reader in live.window.readers}
-            await self._courses.wind_back(live, session, start.rows)
-            for other, lost in losses.items():
-                self._tell(other, lost)
+
+            def tell(goes_on: frozenset[str]) -> None:
+                nonlocal gaps
+                gaps = tuple(_as_it_goes_on(gap, goes_on) for gap in gaps)
+                for other in live.window.readers:
+                    self._tell(live, other, _losses(live, other, gaps, goes_on))
+
+            await self._courses.wind_back(live, session, start.rows, tell)
         reader = live.window.attach(wanted, start.after, start.floors)
-        self._tell(reader, [*told, *bygone])
+        self._tell(live, reader, gaps)
+        for notice in bygone:
+            reader.notify(notice, passing=False)
         return reader
 
-    def _losses(self, live: LiveSession, reader: Reader, start: Start) -> list[Encoded]:
-        """What is told one who is here when all are wound back for one who comes.
-
-        Of a stream that begins again from its start, what vanished meanwhile; of one that is over,
-        what was still to be written: each after its own last event, not after the other's.
-        """
-        place = str(reader.written_ref)
-        again = [
-            replace(gap, after_event_id=place)
-            for gap in start.gaps
-            if gap.reread and reader.subscription.stream_id in {None, gap.stream_id}
-        ]
-        over = [
-            over_gap(share.stream_id, place)
-            for share in live.window.shares.values()
-            if share.stream_id not in live.running
-            and any(e.n > reader.written_n and reader.is_due(e) for e in share.waiting)
-        ]
-        return [self._notice(live, gap) for gap in (*again, *over)]
-
-    def _notice(self, live: LiveSession, gap: GapData) -> Encoded:
-        return live.notice(EventType.STREAM_GAP, gap, self._clock.now())
-
-    def _tell(self, reader: Reader, notices: Iterable[Encoded]) -> None:
-        for notice in notices:
+    def _tell(self, live: LiveSession, reader: Reader, gaps: Iterable[GapData]) -> None:
+        for gap in gaps:
+            notice = live.notice(EventType.STREAM_GAP, gap, self._clock.now())
             reader.notify(notice, passing=False)
 
     async def resubscribe(self, session: Session, reader: Reader, wanted: Subscription) -> None:
@@ -145,3 +129,33 @@ class Door:
             for live in self._sessions
             if session_pk is None or live.session_pk == session_pk
         )
+
+
+def _as_it_goes_on(gap: GapData, goes_on: frozenset[str]) -> GapData:
+    """The stream may have come to its end while it was decided to read it again."""
+    if gap.stream_id in goes_on or not gap.reread:
+        return gap
+    return replace(gap, reread=False, complete_listing=False)
+
+
+def _losses(
+    live: LiveSession, reader: Reader, gaps: Iterable[GapData], goes_on: frozenset[str]
+) -> list[GapData]:
+    """What is told one who is here right before all are wound back for one who comes.
+
+    Of a stream that begins again from its start, what vanished meanwhile; of one that is over,
+    what was still to be written: each after its own last event, not after the other's.
+    """
+    place = str(reader.written_ref)
+    again = [
+        replace(gap, after_event_id=place)
+        for gap in gaps
+        if gap.reread and reader.subscription.stream_id in {None, gap.stream_id}
+    ]
+    over = [
+        over_gap(share.stream_id, place)
+        for share in live.window.shares.values()
+        if share.stream_id not in goes_on
+        and any(e.n > reader.written_n and reader.is_due(e) for e in share.waiting)
+    ]
+    return [*again, *over]
