@@ -115,7 +115,8 @@ async def test_a_client_that_is_never_let_in_has_to_go(server: Server, session: 
         for _ in range(2):
             await raw.send("3")
             await poller.post("3")
-        assert await poller.poll() == ["1"]
+        # It could poll on: a NOOP, and then there is no such session.
+        assert await poller.poll() == ["6"]
         with pytest.raises(Closed):
             await raw.receive()
         with pytest.raises(Closed):
