@@ -34,6 +34,7 @@ class MemorySessions:
         agent_id: str | None,
         endpoints: Mapping[str, str],
         expires_at: float,
+        agent_pk: int | None = None,
     ) -> Session:
         self._check()
         now = self._clock.now()
@@ -50,6 +51,7 @@ class MemorySessions:
             last_used_at=now,
             expires_at=expires_at,
             endpoints=dict(endpoints),
+            agent_pk=agent_pk,
         )
         self._rows[session.pk] = session
         self._ids[session_id] = session.pk
@@ -92,6 +94,11 @@ class MemorySessions:
                 for token, request in self._requests.items()
                 if request.session_pk != pk
             }
+
+    async def bind(self, pk: int, agent_pk: int, *, agent_id: str) -> None:
+        self._check()
+        if not self._ended(pk):
+            self._rows[pk] = replace(self._rows[pk], agent_pk=agent_pk, agent_id=agent_id)
 
     async def touch(self, pk: int, *, now: float, expires_at: float) -> None:
         self._check()

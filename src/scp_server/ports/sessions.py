@@ -25,8 +25,13 @@ class SessionStore(Protocol):
         agent_id: str | None,
         endpoints: Mapping[str, str],
         expires_at: float,
+        agent_pk: int | None = None,
     ) -> Session:
         """Store a new, pending session."""
+        ...
+
+    async def bind(self, pk: int, agent_pk: int, *, agent_id: str) -> None:
+        """Give a session to an agent, whose name becomes its label."""
         ...
 
     async def find(self, session_id: Secret) -> Session | None:

@@ -14,6 +14,7 @@ from scp_server.ports.clock import Clock
 from scp_server.ports.envelopes import Envelopes
 from scp_server.ports.seals import Seals
 from scp_server.storage.sql import sqlite
+from scp_server.storage.sql.agents import SqlAgents
 from scp_server.storage.sql.audit import SqlAudit
 from scp_server.storage.sql.failures import border
 from scp_server.storage.sql.group_commit import GroupCommit
@@ -33,6 +34,7 @@ class Stores:
     """The stores of one open database."""
 
     sessions: SqlSessions
+    agents: SqlAgents
     streams: SqlStreams
     audit: SqlAudit
     transactions: Transactions
@@ -64,6 +66,7 @@ async def open_database(
                 sessions=SqlSessions(
                     transactions, rows, seals=seals, envelopes=envelopes, clock=clock
                 ),
+                agents=SqlAgents(transactions, seals=seals, clock=clock),
                 streams=SqlStreams(transactions, group, rows, envelopes=envelopes),
                 audit=SqlAudit(transactions, group, seals=seals),
                 transactions=transactions,

@@ -65,6 +65,7 @@ class SqlSessions:
         agent_id: str | None,
         endpoints: Mapping[str, str],
         expires_at: float,
+        agent_pk: int | None = None,
     ) -> Session:
         """Store a new, pending session."""
         now = self._clock.now()
@@ -80,6 +81,7 @@ class SqlSessions:
             "created_at": now,
             "last_used_at": now,
             "expires_at": expires_at,
+            "agent_pk": agent_pk,
         }
 
         def work(connection: Connection) -> int:
@@ -148,6 +150,16 @@ class SqlSessions:
             pk,
             lambda connection: connection.execute(
                 update(sessions).where(sessions.c.pk == pk, _ALIVE).values(state=state)
+            ),
+        )
+
+    async def bind(self, pk: int, agent_pk: int, *, agent_id: str) -> None:
+        """Give a session to an agent, whose name becomes its label."""
+        values = {"agent_pk": agent_pk, "agent_id": agent_id}
+        await self._write(
+            pk,
+            lambda connection: connection.execute(
+                update(sessions).where(sessions.c.pk == pk, _ALIVE).values(values)
             ),
         )
 
