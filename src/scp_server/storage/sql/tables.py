@@ -162,7 +162,7 @@ audit: Final = Table(
     Index("ix_audit_session", "session_pk", "seq"),
     sqlite_autoincrement=True,
 )
-"""Appended to, never changed: triggers refuse it (see migration 0003)."""
+"""Appended to, never changed: triggers refuse it (see migration 0004)."""
 
 audit_chains: Final = Table(
     "audit_chains",
