@@ -27,7 +27,7 @@ from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.crypto.envelope import KeyringEnvelopes
-from scp_server.crypto.keyring import load_keyring
+from scp_server.crypto.sources import load_keyring
 from scp_server.crypto.seals import KeyringSeals
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, Guest, SocketIO

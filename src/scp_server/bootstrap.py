@@ -29,8 +29,8 @@ from scp_server.consent.connect import Connect
 from scp_server.consent.freshness import Freshness
 from scp_server.consent.revoke import Revoke
 from scp_server.crypto.envelope import KeyringEnvelopes
-from scp_server.crypto.keyring import load_keyring
 from scp_server.crypto.seals import KeyringSeals
+from scp_server.crypto.sources import load_keyring
 from scp_server.delivery.asgi_line import LinedHttp
 from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
