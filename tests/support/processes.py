@@ -106,7 +106,13 @@ def start_server(folder: Path, sandbox: Child, **settings: str) -> Child:
     Settings are given by their variable's name without `SCP_`, in lower case; names in capitals
     are variables as they stand.
     """
-    environ = {
+    environ = server_environ(folder, sandbox, **settings)
+    return start(["serve"], environ, folder / "server.log", until="listens on")
+
+
+def server_environ(folder: Path, sandbox: Child, **settings: str) -> dict[str, str]:
+    """What `start_server` sets."""
+    return {
         "SCP_DATA_DIR": str(folder / "data"),
         "SCP_PORT": "0",
         "SCP_LOG_LEVEL": "debug",
@@ -117,7 +123,6 @@ def start_server(folder: Path, sandbox: Child, **settings: str) -> Child:
             for name, value in settings.items()
         },
     }
-    return start(["serve"], environ, folder / "server.log", until="listens on")
 
 
 def operator_key(folder: Path) -> str:

@@ -1,0 +1,145 @@
+"""A server that dies where it is told to: `securecontext serve`, started by our own hand.
+
+    python mortal_server.py < lives
+
+Each line of standard input is a life, as JSON: `{"port": "0", "at": null}`, or with
+`"at": [label, k, side]` one that ends by SIGKILL at the k-th call of that label, before it or after
+it. A label is an async method of the classes in `PLACES`, as `Class.method`: all of them together
+are the awaits of a stream's life. They are wrapped here; the product knows nothing of it.
+
+Everything is imported once and each life is a fork, so that a life costs no start of Python.
+Printed: `LIFE pid`, what the server prints, `CALLS {label: count}` after an orderly end, and
+`GONE status`.
+"""
+
+import functools
+import importlib
+import inspect
+import json
+import os
+import select
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+PLACES: Final = (
+    "scp_server.storage.sql.sessions:SqlSessions",
+    "scp_server.storage.sql.streams:SqlStreams",
+    "scp_server.storage.sql.audit:SqlAudit",
+    "scp_server.storage.sql.group_commit:GroupCommit",
+    "scp_server.storage.sql.transactions:Transactions",
+    "scp_server.consent.freshness:Freshness",
+    "scp_server.providers.google.oauth:GoogleAuthority",
+    "scp_server.providers.link:HttpLink",
+    "scp_server.providers.exchange:Exchange",
+    "scp_server.engine.audience:Audience",
+    "scp_server.engine.courses:Courses",
+    "scp_server.engine.door:Door",
+    "scp_server.engine.live:Saver",
+    "scp_server.engine.runner:Runner",
+    "scp_server.engine.supervisor:Supervisor",
+    "scp_server.engine.window:Window",
+    "scp_server.delivery.dispatch:Dispatch",
+    "scp_server.delivery.entry:Entry",
+    "scp_server.delivery.http_readers:HttpReaders",
+    "scp_server.delivery.http_readers:Reading",
+    "scp_server.delivery.body:Body",
+    "scp_server.delivery.socketio:SocketIO",
+)
+QUICK: Final = {"QUICK": 0.1, "SLOW": 0.3, "DURING_BACKFILL": 0.1}
+"""Seconds between looks at a provider: a life is short here."""
+
+
+class Fate:
+    """Counts the calls of every label, and ends the process at the one that was chosen."""
+
+    def __init__(self, at: tuple[str, int, str] | None) -> None:
+        self.calls: Counter[str] = Counter()
+        self._at = at
+
+    def over(self, label: str, number: int, side: str) -> None:
+        """Die here, if it is here."""
+        if self._at == (label, number, side):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self, holder: type, name: str) -> None:
+        """Wrap one method."""
+        label, awaited = f"{holder.__name__}.{name}", getattr(holder, name)
+        setattr(holder, name, self._wrapped(label, awaited))
+
+    def _wrapped(self, label: str, awaited: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(awaited)
+        async def mortal(*args: Any, **named: Any) -> Any:  # noqa: ANN401  (whatever it is)
+            self.calls[label] += 1
+            number = self.calls[label]
+            self.over(label, number, "before")
+            try:
+                return await awaited(*args, **named)
+            finally:
+                self.over(label, number, "after")
+
+        return mortal
+
+
+def _places() -> list[tuple[type, str]]:
+    found = []
+    for place in PLACES:
+        module, _, name = place.partition(":")
+        holder = getattr(importlib.import_module(module), name)
+        found += [
+            (holder, method)
+            for method, value in vars(holder).items()
+            if inspect.iscoroutinefunction(value)
+        ]
+    return found
+
+
+def live(port: str, at: tuple[str, int, str] | None) -> None:
+    """Be a server, until the end."""
+    os.environ["SCP_PORT"] = port
+    fate = Fate(at)
+    for holder, name in _places():
+        fate.watch(holder, name)
+    from scp_cli.main import commands  # noqa: PLC0415  (nothing runs before the settings are there)
+
+    try:
+        commands.main(args=["serve"], standalone_mode=False)
+    finally:
+        print("CALLS", json.dumps(fate.calls), flush=True)
+
+
+def _outlive(pid: int) -> None:
+    """Wait for the end of a life; when nobody wants it any more, end it."""
+    gone = os.pidfd_open(pid)
+    ready, _, _ = select.select([gone, sys.stdin], [], [])
+    if gone not in ready:
+        os.kill(pid, signal.SIGKILL)
+    os.close(gone)
+    _, status = os.waitpid(pid, 0)
+    print("GONE", os.waitstatus_to_exitcode(status), flush=True)
+
+
+def main() -> None:
+    """Live as often as asked."""
+    from scp_server.engine import cadence  # noqa: PLC0415  (before those who take its figures)
+
+    for name, seconds in QUICK.items():
+        setattr(cadence, name, seconds)
+    importlib.import_module("scp_server.bootstrap")
+    importlib.import_module("scp_cli.serve")
+    while line := os.read(0, 4096):
+        asked = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            os.close(0)
+            at = asked["at"]
+            live(asked["port"], (at[0], at[1], at[2]) if at else None)
+            return
+        print("LIFE", pid, flush=True)
+        _outlive(pid)
+
+
+if __name__ == "__main__":
+    main()
