@@ -200,3 +200,14 @@ key_checks: Final = Table(
     Column("sealed", Text, nullable=False, comment="opens only under this database's keys"),
     Column("hash", LargeBinary, nullable=False),
 )
+
+key_holders: Final = Table(
+    "key_holders",
+    METADATA,
+    Column("process", Text, primary_key=True, comment="a random name of a running process"),
+    Column("writes", Text, primary_key=True, comment="id of the root key it seals with"),
+    Column("reads", Text, nullable=False, comment="ids of all root keys it has"),
+    Column("seen_at", Double, nullable=False),
+    Column("gone", Boolean, nullable=False),
+)
+"""Who holds which root keys: a key is not written with before everybody reads it."""
