@@ -21,6 +21,7 @@ from scp_server.api.app import build_app
 from scp_server.api.services import ApiValues, Endings, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.config import registrations
+from scp_server.config.key_source import first_keys, key_source
 from scp_server.config.operator_key import operator_key
 from scp_server.config.settings import Settings
 from scp_server.config.tariffs import tariffs
@@ -29,9 +30,9 @@ from scp_server.consent.connect import Connect
 from scp_server.consent.freshness import Freshness
 from scp_server.consent.revoke import Revoke
 from scp_server.crypto.envelope import KeyringEnvelopes
+from scp_server.crypto.keeper import KeyKeeper
 from scp_server.crypto.seals import KeyringSeals
-from scp_server.crypto.sources import load_keyring
-from scp_server.delivery.asgi_line import LinedHttp
+from scp_server.crypto.sources import read_keyring
 from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, SocketIO
@@ -128,68 +129,33 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 async def serve(
     settings: Settings, sockets: Sequence[socket.socket], *, ready: Callable[[], None]
 ) -> None:
-    """Serve on these listening sockets until SIGTERM or SIGINT. `ready` is called once it runs."""
+    """Serve on these listening sockets until SIGTERM or SIGINT. `ready` is called once it runs.
+
+    Raises: StartRefused, also where fewer files may be open than the sockets that are allowed.
+    """
+    most = sockets_allowed(settings.limits.sockets)
     async with running(settings) as server:
         ready()
-        config = uvicorn.Config(
-            server.app,
-            http=LinedHttp,
-            ws=lane(server.socketio.server),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-        )
-        await _serve(_DrainingServer(config, server), list(sockets))
-
-
-async def _serve(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
-    async def obey() -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for _ in signals:
-                # The second time, somebody does not want to wait.
-                server.force_exit = server.should_exit
-                server.should_exit = True
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(obey)
-        await server.serve(sockets=sockets)
-        tasks.cancel_scope.cancel()
-
-
-class _DrainingServer(uvicorn.Server):
-    """Tells consumers and saves their places before connections are closed."""
-
-    def __init__(self, config: uvicorn.Config, parts: Running) -> None:
-        super().__init__(config)
-        self._parts = parts
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `_serve`: uvicorn raises them again at the end, which is no good end."""
-        yield
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._parts.supervisor.drain()
-        await self._parts.socketio.emptied()
-        await super().shutdown(sockets=sockets)
+        door = Door(door_bounds(settings, most), server.metrics, server.clock.monotonic)
+        farewells = (server.supervisor.drain, server.socketio.emptied)
+        listener = Listener(tls=tls_files(settings), proxies=settings.trusted_proxies)
+        http, websockets = bounded(HttpBounds(), door), seated(lane(server.socketio.server))
+        await listener.serve(server.app, http, websockets, list(sockets), farewells)
 
 
 async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     clock, chance = SystemClock(), SystemChance()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keyring = load_keyring(settings.key_file)
+    source = key_source(settings)
+    first_keys(settings, source)
+    keyring = await anyio.to_thread.run_sync(read_keyring, source)
     seals = KeyringSeals(keyring)
     stores = await stack.enter_async_context(
         open_database(
             settings.database_url, seals=seals, envelopes=KeyringEnvelopes(keyring), clock=clock
         )
     )
+    await stack.enter_async_context(KeyKeeper(keyring, source, stores.keys).running())
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_PROVIDER)
     http = await stack.enter_async_context(
         aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())

@@ -16,7 +16,7 @@ from scp_server.crypto.key_lines import (
     without,
 )
 from scp_server.crypto.keyring import parse_keys
-from scp_server.crypto.seals import KeyringSeals, kid_of
+from scp_server.crypto.seals import KeyringSeals
 from scp_server.crypto.sources import load_keyring
 from scp_server.domain.errors import StartRefused
 
@@ -151,7 +151,7 @@ def test_a_ring_renewed_while_it_is_used_writes_with_the_new_key_and_forgets_the
     old = seals.seal("purpose", b"old")
     assert ring.renew(parse_keys(f"{key_line('seal', THREE)}\n{SEAL}\n{INDEX}", "keys"))
     assert seals.open("purpose", old) == b"old"
-    assert kid_of(seals.seal("purpose", b"new")) == key_id(THREE)
+    assert seals.kid_of(seals.seal("purpose", b"new")) == key_id(THREE)
     assert ring.renew(parse_keys(f"{key_line('seal', THREE)}\n{INDEX}", "keys"))
     assert seals.open("purpose", old) is None
     assert not ring.renew(parse_keys(f"{key_line('seal', THREE)}\n{INDEX}", "keys"))

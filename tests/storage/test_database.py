@@ -132,7 +132,7 @@ async def test_a_database_of_other_keys_is_refused_before_anything_is_lost(
     keys, path = new_keyring(), tmp_path / "scp.db"
     async with sql_stores(path, keys) as stores:
         await consented(stores.sessions)
-    with pytest.raises(StartRefused, match="does not belong to this database"):
+    with pytest.raises(StartRefused, match="do not belong to this database"):
         async with sql_stores(path, new_keyring()):
             pass
     async with sql_stores(path, keys) as stores:

@@ -58,12 +58,15 @@ def _public_url(port: object, *, tls: bool) -> str:
 def _derived(given: Given) -> Given:
     default = platformdirs.user_data_path("scp-streaming", appauthor=False)
     data_dir = Path(str(given.get(("data_dir",), default)))
+    elsewhere = ("keys",) in given or ("key_command",) in given
+    local = is_loopback(str(given.get(("host",), "localhost")))
     return {
         ("public_url",): _public_url(given.get(("port",), 5000), tls=("tls_cert",) in given),
         ("data_dir",): data_dir,
         ("database_url",): f"sqlite:///{data_dir / 'scp.db'}",
-        ("key_file",): data_dir / "keys",
-        ("require_session",): not is_loopback(str(given.get(("host",), "localhost"))),
+        ("key_file",): None if elsewhere else data_dir / "keys",
+        ("require_session",): not local,
+        ("limits", "sockets_per_address"): 0 if local else SOCKETS_PER_ADDRESS,
     }
 
 

@@ -259,12 +259,28 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ]
     key_file: Annotated[
-        Path,
+        Path | None,
         Meta(
             description="The keys tokens are sealed with, made at the first start. Back it up.",
-            extra={"default": "`{data_dir}/keys`"},
+            extra={"default": "`{data_dir}/keys`, unless the keys come from elsewhere"},
         ),
-    ]
+    ] = None
+    keys: Annotated[
+        Secret | None,
+        Meta(description="The text of a key file, instead of the file; `;` ends a line as well."),
+    ] = None
+    key_command: Annotated[
+        str | None,
+        Meta(
+            min_length=1,
+            max_length=4096,
+            description="A command that prints the text of a key file, run without a shell; its"
+            " words are quoted as a shell's are.",
+        ),
+    ] = None
+    key_command_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="How long the key command may take.")
+    ] = 10.0
     operator_key: Annotated[
         Secret | None,
         Meta(

@@ -49,6 +49,10 @@ class KeyringEnvelopes:
         """
         return self._wrapped(session_pk, self._unwrapped(session_pk, wrapped_key))
 
+    def has(self, kid: str) -> bool:
+        """Whether there is a root key of that id."""
+        return self._keyring.cipher(kid, _PURPOSE) is not None
+
     def seal(self, wrapped_key: str, field: Field, plain: bytes) -> str:
         """Seal a value for one field of one row.
 

@@ -51,18 +51,17 @@ class KeyringSeals:
         except InvalidTag:
             return None
 
+    def kid_of(self, sealed: str) -> str | None:
+        """The id of the root key that a seal is under; None when it is no seal."""
+        blob = _bytes(sealed)
+        return None if blob is None else blob[:KID_BYTES].hex()
+
     def fingerprint(self, purpose: str, value: bytes) -> bytes:
         """A keyed hash (HMAC-SHA256, 32 bytes), for look-ups that must not store the value."""
         key = self._index_keys.get(purpose)
         if key is None:
             key = self._index_keys[purpose] = self._keyring.index_key(purpose)
         return hmac.new(key, value, hashlib.sha256).digest()
-
-
-def kid_of(sealed: str) -> str | None:
-    """The id of the key that a seal is under; None when it is none."""
-    blob = _bytes(sealed)
-    return None if blob is None else blob[:KID_BYTES].hex()
 
 
 def _text(value: bytes) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from scp_server.crypto.key_lines import new_text
-from scp_server.crypto.keyring import Keyring, parse_keys
+from scp_server.crypto.keyring import MEND, Keyring, parse_keys
 from scp_server.crypto.private_files import create_private, read_private
 from scp_server.domain.errors import StartRefused
 from scp_server.domain.secrets import Secret
@@ -55,15 +55,17 @@ def read_keyring(source: KeySource) -> Keyring:
 
 
 def load_keyring(path: Path) -> Keyring:
-    """The keys of a file, made at the first start.
+    """The keys of a file, made when there is none.
 
     Raises: StartRefused when it is malformed, weak or readable by others.
     """
-    return read_keyring(KeyFile(path))
+    source = KeyFile(path)
+    source.make()
+    return read_keyring(source)
 
 
 class KeyFile:
-    """A file that only its owner can reach, made at the first start."""
+    """A file that only its owner can reach."""
 
     __slots__ = ("path",)
 
@@ -75,17 +77,20 @@ class KeyFile:
         """The source in a sentence."""
         return f"The key file {self.path}"
 
-    def text(self) -> str:
-        """The file's text. Raises: StartRefused."""
-        text = read_private(self.path)
-        if text is None and create_private(self.path, new_text()):
+    def make(self) -> None:
+        """Make the file, with new keys, when there is none. Raises: StartRefused."""
+        if read_private(self.path) is None and create_private(self.path, new_text()):
             _LOG.warning(
                 "Made the key file %s. Back it up apart from the database: without it every stored"
                 " session is lost, and with both anyone can read them.",
                 self.path,
             )
+
+    def text(self) -> str:
+        """The file's text. Raises: StartRefused, also when there is none."""
+        text = read_private(self.path)
         if text is None:
-            text = read_private(self.path) or ""
+            raise StartRefused(f"{self.name} is not there. {MEND}")
         return text
 
     def mark(self) -> object:

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from anyio import CancelScope, create_task_group, to_thread
-from sqlalchemy import Connection, Engine, create_engine, insert, make_url, select
+from sqlalchemy import Engine, create_engine, make_url
 
 from scp_server.domain.errors import StartRefused, StorageUnavailable
 from scp_server.ports.clock import Clock
@@ -16,17 +15,19 @@ from scp_server.ports.seals import Seals
 from scp_server.storage.sql import sqlite
 from scp_server.storage.sql.agents import SqlAgents
 from scp_server.storage.sql.audit import SqlAudit
+from scp_server.storage.sql.audit_chain import Chain
+from scp_server.storage.sql.audit_keeping import AuditKeeping
+from scp_server.storage.sql.audit_marks import Marks
+from scp_server.storage.sql.audit_salts import Salts
 from scp_server.storage.sql.failures import border
 from scp_server.storage.sql.group_commit import GroupCommit
+from scp_server.storage.sql.key_uses import SqlKeyUses
 from scp_server.storage.sql.migrate import migrate
+from scp_server.storage.sql.root_keys import check_keys
 from scp_server.storage.sql.rows import SessionRows
 from scp_server.storage.sql.sessions import SqlSessions
 from scp_server.storage.sql.streams import SqlStreams
-from scp_server.storage.sql.tables import key_checks
 from scp_server.storage.sql.transactions import Transactions
-
-_CHECKED: Final = b"scp"
-_CHECK: Final = "database"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Stores:
     agents: SqlAgents
     streams: SqlStreams
     audit: SqlAudit
+    keeping: AuditKeeping
+    keys: SqlKeyUses
     transactions: Transactions
 
     async def ping(self) -> None:
@@ -68,7 +71,9 @@ async def open_database(
                 ),
                 agents=SqlAgents(transactions, seals=seals, clock=clock),
                 streams=SqlStreams(transactions, group, rows, envelopes=envelopes),
-                audit=SqlAudit(transactions, group, seals=seals),
+                audit=audit,
+                keeping=AuditKeeping(transactions, audit, salts, marks=marks, clock=clock),
+                keys=SqlKeyUses(transactions, rows, seals=seals, clock=clock),
                 transactions=transactions,
             )
     finally:
@@ -110,7 +115,7 @@ def _opened(address: str, seals: Seals) -> Engine:
             sqlite.quick_check(engine, path)
             migrate(engine)
             with engine.begin() as connection:
-                _check_keys(connection, seals)
+                check_keys(connection, seals, envelopes)
     except StorageUnavailable as exc:
         engine.dispose()
         raise StartRefused(f"{exc.message} ({path})") from exc
@@ -118,19 +123,3 @@ def _opened(address: str, seals: Seals) -> Engine:
         engine.dispose()
         raise
     return engine
-
-
-def _check_keys(connection: Connection, seals: Seals) -> None:
-    # A key file that was lost and made anew would make every session unreadable, one by one and
-    # without a word. So the first start leaves something behind that only its own keys open.
-    row = connection.execute(select(key_checks).where(key_checks.c.name == _CHECK)).one_or_none()
-    mark = seals.fingerprint(_CHECK, _CHECKED)
-    if row is None:
-        values = {"name": _CHECK, "sealed": seals.seal(_CHECK, _CHECKED), "hash": mark}
-        connection.execute(insert(key_checks), values)
-    elif seals.open(_CHECK, row.sealed) != _CHECKED or row.hash != mark:
-        raise StartRefused(
-            "The key file does not belong to this database. Restore the key file from its backup"
-            " (SCP_KEY_FILE); or move the database away to begin with an empty one: users then"
-            " have to consent again."
-        )
