@@ -1,9 +1,8 @@
 """The composition root: settings in, a running server out. It alone knows every adapter."""
 
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -11,7 +10,6 @@ from typing import Final
 import aiohttp
 import anyio
 import structlog
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scp_server.access.gate import Gate
@@ -25,7 +23,7 @@ from scp_server.config.key_source import first_keys, key_source
 from scp_server.config.operator_key import operator_key
 from scp_server.config.settings import Settings
 from scp_server.config.tariffs import tariffs
-from scp_server.config.values import engine_values, limit_values
+from scp_server.config.values import door_bounds, engine_values, limit_values, tls_files
 from scp_server.consent.connect import Connect
 from scp_server.consent.freshness import Freshness
 from scp_server.consent.revoke import Revoke
@@ -41,6 +39,10 @@ from scp_server.domain.secrets import Secret
 from scp_server.engine.courses import Machinery
 from scp_server.engine.relay import NoticeRelay
 from scp_server.engine.supervisor import Supervisor
+from scp_server.listening.descriptors import sockets_allowed
+from scp_server.listening.door import Door
+from scp_server.listening.http import HttpBounds, bounded, seated
+from scp_server.listening.serving import Listener
 from scp_server.ports.authority import Authority
 from scp_server.ports.renewals import Renewals
 from scp_server.providers.dialect import Dialect
@@ -56,6 +58,7 @@ from scp_server.providers.watch import ReportedQuota
 from scp_server.storage.sql.database import Stores, open_database
 from scp_server.telemetry.access_log import AccessLog
 from scp_server.telemetry.clock import SystemChance, SystemClock
+from scp_server.telemetry.lag import watching
 from scp_server.telemetry.metrics import Metrics
 from scp_socketio.server.lane import lane
 from scp_wire.stream_types import Provider
@@ -63,8 +66,6 @@ from scp_wire.stream_types import Provider
 _LOG: Final = structlog.get_logger("scp.server")
 
 TIDY_SECONDS: Final = 30.0
-GRACE_SECONDS: Final = 20
-"""Open requests get this long at the end; the whole exit stays under 25 s."""
 CONNECTIONS_PER_PROVIDER: Final = 100
 
 
@@ -90,6 +91,8 @@ class Running:
     app: ASGIApp
     supervisor: Supervisor
     socketio: SocketIO
+    metrics: Metrics
+    clock: SystemClock
 
 
 @asynccontextmanager
@@ -105,7 +108,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         links = Registry(lines, outlook_days=registrations.outlook_days(settings.microsoft))
         connect = _connect(ground, links, authorities)
         supervisor = Supervisor(_machinery(ground, links, connect), engine_values(settings))
-        ground.relay.engine = supervisor
+        ground.relay.engine = supervisor.tidings
         limits = Limits(MemoryRateLimits(ground.clock), limit_values(settings), ground.clock)
         gate = Gate(
             ground.stores.sessions,
@@ -122,8 +125,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
         await stack.enter_async_context(_housekeeping(supervisor, revoke))
+        await stack.enter_async_context(watching(ground.clock, ground.metrics))
         app = AccessLog(_split(api, socketio), ground.clock)
-        yield Running(app=app, supervisor=supervisor, socketio=socketio)
+        yield Running(
+            app=app,
+            supervisor=supervisor,
+            socketio=socketio,
+            metrics=ground.metrics,
+            clock=ground.clock,
+        )
 
 
 async def serve(

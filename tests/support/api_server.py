@@ -11,6 +11,7 @@ import anyio
 import uvicorn
 from multidict import CIMultiDict, CIMultiDictProxy
 from support.engine import PART_ONE, MemoryStreams, ScopedTypes, SilentMeter
+from support.listening_room import Heard
 from support.neighbours import HeardNotices
 from support.scripted_authority import ScriptedAuthority
 from support.stores import MemoryAudit, MemorySessions
@@ -28,6 +29,8 @@ from scp_server.consent.revoke import Revoke
 from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
 from scp_server.domain.secrets import Secret
+from scp_server.listening.door import Bounds, Door
+from scp_server.listening.http import HttpBounds, bounded
 from scp_server.ports.links import Links
 from scp_server.telemetry.access_log import AccessLog
 from scp_wire.stream_types import Provider
@@ -226,6 +229,7 @@ async def serving(
         server = uvicorn.Server(
             uvicorn.Config(
                 AccessLog(build_app(house.services), house.clock),
+                http=bounded(HttpBounds(), Door(Bounds(), Heard(), house.clock.monotonic)),
                 lifespan="off",
                 log_config=None,
                 access_log=False,  # it would print session ids in URLs

@@ -20,6 +20,9 @@ CONFIG_FILE: Final = "SCP_CONFIG_FILE"
 CLIENT_PREFIX: Final = "SCP_CLIENT__"
 """SDK, examples and tests: not ours."""
 
+SOCKETS_PER_ADDRESS: Final = 500
+"""Enough for a house behind one address; on loopback every client has the same one."""
+
 T = TypeVar("T", bound=msgspec.Struct)
 Given = dict[tuple[str, ...], object]
 

@@ -192,6 +192,26 @@ class LimitSettings(Struct, frozen=True, kw_only=True):
     starts_per_minute: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Stream starts per session.")
     ] = 10
+    sockets: Annotated[
+        int | None,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Sockets of clients open at once. Refuses to start where fewer files may be"
+            " open.",
+            extra={"default": "what the limit on open files lets, at most `10000`"},
+        ),
+    ] = None
+    sockets_per_address: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Sockets open at once from one address, or one IPv6 network of 64 bits."
+            " Trusted proxies are not counted.",
+            extra={"default": "off when bound to loopback, else `500`"},
+        ),
+    ] = 0
     max_rate_limit_per_minute: Annotated[
         int,
         Meta(
