@@ -209,7 +209,7 @@ def _socketio(stores: Stores, seals: KeyringSeals) -> tuple[SocketIO, Supervisor
     )
     limits = Limits(MemoryRateLimits(clock), values, clock)
     operator = Secret("operator-" + "o" * 32)
-    gate = Gate(stores.sessions, operator_key=operator, clock=clock, session_days=30.0)
+    gate = Gate(stores.sessions, stores.agents, operator_key=operator, clock=clock, session_days=30.0)
     doors = Doors(
         gate=gate,
         limits=limits,

@@ -12,6 +12,7 @@ import anyio
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
 from scp_server.access.tickets import Tickets
@@ -112,6 +113,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         limits = Limits(MemoryRateLimits(ground.clock), limit_values(settings), ground.clock)
         gate = Gate(
             ground.stores.sessions,
+            ground.stores.agents,
             operator_key=ground.operator,
             clock=ground.clock,
             session_days=settings.session_days,
@@ -120,11 +122,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         revoke = Revoke(
             ground.stores.sessions, authorities, ground.relay, ground.stores.audit, ground.clock
         )
-        services = _services(ground, gate, limits, supervisor, links, (connect, revoke))
+        agents = _agents(ground, supervisor)
+        services = _services(ground, gate, limits, supervisor, links, (connect, revoke, agents))
         api = build_app(services)
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
-        await stack.enter_async_context(_housekeeping(supervisor, revoke))
+        await stack.enter_async_context(_housekeeping(supervisor, revoke, agents))
         await stack.enter_async_context(watching(ground.clock, ground.metrics))
         app = AccessLog(_split(api, socketio), ground.clock)
         yield Running(
@@ -278,6 +281,7 @@ def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor
             origins=(settings.public_url, *settings.allowed_origins),
             allow_query_session=settings.allow_query_session,
             stall_seconds=settings.window.stall_seconds,
+            https=settings.public_url.startswith("https:"),
         )
     )
 
@@ -288,17 +292,30 @@ def _outlet(ground: Ground, limits: Limits) -> Outlet:
     )
 
 
+def _agents(ground: Ground, supervisor: Supervisor) -> Agents:
+    stores = ground.stores
+    return Agents(
+        stores.agents,
+        stores.sessions,
+        supervisor.tidings,
+        stores.audit,
+        ground.clock,
+        ground.chance,
+    )
+
+
 def _services(
     ground: Ground,
     gate: Gate,
     limits: Limits,
     supervisor: Supervisor,
     links: Registry,
-    consents: tuple[Connect, Revoke],
+    accesses: tuple[Connect, Revoke, Agents],
 ) -> Services:
-    settings, stores, (connect, revoke) = ground.settings, ground.stores, consents
+    settings, stores, (connect, revoke, agents) = ground.settings, ground.stores, accesses
     return Services(
         gate=gate,
+        agents=agents,
         connect=connect,
         revoke=revoke,
         limits=limits,
@@ -358,13 +375,16 @@ def _split(api: ASGIApp, socketio: SocketIO) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _housekeeping(supervisor: Supervisor, revoke: Endings) -> AsyncIterator[None]:
+async def _housekeeping(
+    supervisor: Supervisor, revoke: Endings, agents: Agents
+) -> AsyncIterator[None]:
     async def tidy() -> None:
         while True:
             await anyio.sleep(TIDY_SECONDS)
             try:
                 await supervisor.tidy()
                 await revoke.sweep()
+                await agents.sweep()
             except StorageUnavailable:
                 # Readiness reports it; the next round finds the same work again.
                 _LOG.warning("tidy_postponed")

@@ -10,6 +10,7 @@ import aiohttp
 import anyio
 import uvicorn
 from multidict import CIMultiDict, CIMultiDictProxy
+from support.agents import HeardCuts, MemoryAgents
 from support.engine import PART_ONE, MemoryStreams, ScopedTypes, SilentMeter
 from support.listening_room import Heard
 from support.neighbours import HeardNotices
@@ -18,6 +19,7 @@ from support.stores import MemoryAudit, MemorySessions
 from support.time_and_chance import RecordedChance, TurnedClock
 from yarl import URL
 
+from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
 from scp_server.access.tickets import Tickets
@@ -75,6 +77,8 @@ class House:
 
     clock: TurnedClock
     sessions: MemorySessions
+    agents: MemoryAgents
+    cuts: HeardCuts
     audit: MemoryAudit
     notices: HeardNotices
     authority: ScriptedAuthority
@@ -149,7 +153,9 @@ def furnished(
     authority.granted = frozenset({"openid", "email", "mail", "calendar"})
     house = House(
         clock=clock,
-        sessions=MemorySessions(clock),
+        sessions=(sessions := MemorySessions(clock)),
+        agents=MemoryAgents(clock, sessions),
+        cuts=HeardCuts(),
         audit=MemoryAudit(),
         notices=HeardNotices(),
         authority=authority,
@@ -169,7 +175,11 @@ def furnished(
 
 def _gate(house: House) -> Gate:
     return Gate(
-        house.sessions, operator_key=Secret(OPERATOR_KEY), clock=house.clock, session_days=30
+        house.sessions,
+        house.agents,
+        operator_key=Secret(OPERATOR_KEY),
+        clock=house.clock,
+        session_days=30,
     )
 
 
@@ -185,6 +195,7 @@ def _services(house: House, values: ApiValues, limits: LimitValues, links: Links
     outlet = Outlet(limits=counted, audit=house.audit, clock=house.clock, meter=house.meter)
     return Services(
         gate=gate,
+        agents=Agents(house.agents, house.sessions, house.cuts, house.audit, house.clock, chance),
         connect=Connect(
             house.sessions,
             authorities,

@@ -110,7 +110,13 @@ class MemoryStreams:
         return list(self.views.values())
 
     async def attend(
-        self, session: Session, stream_id: str, *, place: EventRef | None, batch: bool
+        self,
+        session: Session,
+        stream_id: str,
+        *,
+        place: EventRef | None,
+        batch: bool,
+        agent_pk: int | None = None,
     ) -> Attendance:
         """All that ever happens to a stream that stands still: nothing."""
         await self.status(stream_id)

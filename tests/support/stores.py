@@ -34,7 +34,6 @@ class MemorySessions:
         agent_id: str | None,
         endpoints: Mapping[str, str],
         expires_at: float,
-        agent_pk: int | None = None,
     ) -> Session:
         self._check()
         now = self._clock.now()
@@ -51,11 +50,15 @@ class MemorySessions:
             last_used_at=now,
             expires_at=expires_at,
             endpoints=dict(endpoints),
-            agent_pk=agent_pk,
         )
         self._rows[session.pk] = session
         self._ids[session_id] = session.pk
         return session
+
+    @property
+    def rows(self) -> list[Session]:
+        """All there are."""
+        return list(self._rows.values())
 
     async def find(self, session_id: Secret) -> Session | None:
         self._check()

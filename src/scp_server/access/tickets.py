@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from scp_server.access.gate import Gate
+from scp_server.access.gate import Caller, Gate
 from scp_server.domain.errors import SessionNotFound
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import ConsentRequest, Session
@@ -27,8 +27,8 @@ class Tickets:
         self._clock = clock
         self._chance = chance
 
-    async def issue(self, session: Session) -> Secret:
-        """A ticket that reads for this session, once, within `TICKET_SECONDS`.
+    async def issue(self, session: Session, caller: Caller) -> Secret:
+        """A ticket that reads for this session, once, within `TICKET_SECONDS`, what its caller may.
 
         Raises: SessionNotFound when it has ended, StorageUnavailable.
         """
@@ -41,12 +41,14 @@ class Tickets:
             session_id=None,
             return_to=None,
             expires_at=self._clock.now() + TICKET_SECONDS,
+            agent_pk=None if caller.agent is None else caller.agent.pk,
+            operator=caller.operator,
         )
         await self._sessions.open_request(_key(ticket), request)
         return ticket
 
-    async def redeem(self, ticket: Secret) -> Session:
-        """The session a ticket reads for. It is used up by that.
+    async def redeem(self, ticket: Secret) -> Caller:
+        """Who holds a ticket, and for which session. It is used up by that.
 
         Raises: SessionNotFound (unknown, used or too old, or the session has ended),
         StorageUnavailable.
@@ -58,7 +60,9 @@ class Tickets:
             raise SessionNotFound(
                 "This ticket is unknown, used or too old. Get another with POST /api/tickets."
             )
-        return await self._gate.holder(request.session_pk)
+        return await self._gate.holder(
+            request.session_pk, agent_pk=request.agent_pk, operator=request.operator
+        )
 
 
 def _key(ticket: Secret) -> Secret:

@@ -161,12 +161,15 @@ class Surface:
         return caller if ticket is None else await self._with_ticket(caller, ticket)
 
     async def _with_ticket(self, caller: Caller, ticket: Secret) -> Caller:
-        session = await self._services.tickets.redeem(ticket)
-        if caller.session is not None and caller.session.pk != session.pk:
+        held = await self._services.tickets.redeem(ticket)
+        session = self._services.gate.need_session(held)
+        other = caller.session is not None and caller.session.pk != session.pk
+        if other or caller.agent not in {None, held.agent}:
             raise InvalidRequest(
-                "The ticket is of another session than the one presented. Send one.", field="ticket"
+                "The ticket is of another session or agent than the one presented. Send one.",
+                field="ticket",
             )
-        return replace(caller, session=session)
+        return replace(caller, session=session, agent=held.agent)
 
     def _require(self, access: Access, caller: Caller) -> None:
         match access:
@@ -174,6 +177,8 @@ class Surface:
                 self._services.gate.need_session(caller)
             case Access.SESSION_OR_OPERATOR if not caller.operator:
                 self._services.gate.need_session(caller)
+            case Access.KEY:
+                self._services.gate.need_key(caller)
             case Access.OPERATOR:
                 self._services.gate.need_operator(caller)
             case _:
@@ -185,6 +190,8 @@ class Surface:
             touched.note(untouched(limits.values.data_requests_per_minute))
         elif caller.session is not None:
             touched.note(await limits.data_requests(f"session:{caller.session.pk}"))
+        elif caller.agent is not None:
+            touched.note(await limits.data_requests(f"agent:{caller.agent.pk}"))
         else:
             await self._count_address(request, touched)
 

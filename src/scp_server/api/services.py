@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
 from scp_server.access.tickets import Tickets
 from scp_server.consent.connect import LoginPage, Outcome
 from scp_server.delivery.http_readers import HttpReaders
+from scp_server.domain.agents import Agent
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
@@ -56,7 +58,9 @@ class Streams(Protocol):
 class Consents(Protocol):
     """What the API asks of `consent.connect.Connect`, which says what is raised."""
 
-    async def open(self, request: OpenSession, *, operator: bool) -> SessionOpened:
+    async def open(
+        self, request: OpenSession, *, operator: bool, agent: Agent | None = None
+    ) -> SessionOpened:
         """Open a session."""
         ...
 
@@ -81,7 +85,9 @@ class Consents(Protocol):
         """A one-use address at which the user can consent again."""
         ...
 
-    async def exchange(self, code: Secret) -> Secret:
+    async def exchange(
+        self, code: Secret, *, verifier: Secret | None = None, agent: Agent | None = None
+    ) -> Secret:
         """The session id behind a return code."""
         ...
 
@@ -143,6 +149,7 @@ class Services:
     """What the routes use."""
 
     gate: Gate
+    agents: Agents
     connect: Consents
     revoke: Endings
     limits: Limits

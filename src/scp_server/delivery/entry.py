@@ -1,13 +1,14 @@
 """Entry: whether a connecting Socket.IO client is let in, and where it begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
-from scp_server.access.gate import Gate
+from scp_server.access.gate import Caller, Gate
 from scp_server.access.limits import Limits
 from scp_server.delivery.carriers import read_hello
 from scp_server.delivery.courier import Consumer
+from scp_server.domain.agents import Agent
 from scp_server.domain.errors import SessionNotFound
 from scp_server.domain.sessions import Session
 from scp_server.engine.arrivals import Arrival
@@ -23,6 +24,8 @@ class Admitted:
     session: Session
     reader: Reader
     consumer: Consumer
+    agent: Agent | None = None
+    """Whose key was presented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +51,28 @@ class Entry:
         if hello.arrival.cursors:
             # Reading again from a cursor costs what a start costs.
             await self.limits.starts(session.pk)
-        reader = await self._attached(session, hello.arrival)
+        arrival = _by(caller.agent, hello.arrival)
+        reader = await self._attached(session, arrival)
+        await self._still(caller, session, reader, arrival)
         consumer = Consumer(
             connection=name,
             session_pk=session.pk,
             session_id=caller.presented,
-            agent_id=hello.arrival.agent_id,
+            agent_id=arrival.agent_id,
             provider=session.provider,
+            key_name=caller.agent.name if caller.agent else None,
         )
-        return Admitted(session=session, reader=reader, consumer=consumer)
+        return Admitted(session=session, reader=reader, consumer=consumer, agent=caller.agent)
+
+    async def _still(
+        self, caller: Caller, session: Session, reader: Reader, arrival: Arrival
+    ) -> None:
+        """A session that ended just before it was attached has told it nothing."""
+        try:
+            await self.gate.stays(caller)
+        except BaseException:
+            self.supervisor.leave(session.pk, reader, arrival.agent_id, seat=False)
+            raise
 
     async def _attached(self, session: Session, arrival: Arrival) -> Reader:
         """Only who is let in counts as a connection, and only who takes no seat again.
@@ -84,3 +100,15 @@ class Entry:
             supervisor.leave(session.pk, reader, arrival.agent_id, seat=reader.seated)
             raise
         return reader
+
+
+def _by(agent: Agent | None, arrival: Arrival) -> Arrival:
+    """An arrival with what its key allows; a label of its own tells its seats apart."""
+    if agent is None:
+        return arrival
+    return replace(
+        arrival,
+        agent_id=arrival.agent_id or agent.name,
+        agent_pk=agent.pk,
+        allowed=agent.stream_types,
+    )

@@ -48,7 +48,13 @@ class Audience(Protocol):
     """What is needed of `engine.audience`, which says what is raised."""
 
     async def attend(
-        self, session: Session, stream_id: str, *, place: EventRef | None, batch: bool
+        self,
+        session: Session,
+        stream_id: str,
+        *,
+        place: EventRef | None,
+        batch: bool,
+        agent_pk: int | None = None,
     ) -> Attendance:
         """Let a reader in."""
         ...
@@ -68,6 +74,8 @@ class Wanted:
     batch: bool = False
     max_events: int | None = None
     timeout: float | None = None
+    agent_pk: int | None = None
+    """The agent whose key was presented."""
 
 
 class HttpReaders:
@@ -97,7 +105,11 @@ class HttpReaders:
         reading: Reading | None = None
         try:
             attendance = await self.audience.attend(
-                session, wanted.stream_id, place=wanted.place, batch=wanted.batch
+                session,
+                wanted.stream_id,
+                place=wanted.place,
+                batch=wanted.batch,
+                agent_pk=wanted.agent_pk,
             )
             if not attendance.empty:
                 reading = Reading(self, session, shown, wanted, attendance)

@@ -94,7 +94,7 @@ class ConsentRequest:
     code_verifier: Secret | None = None
     nonce: str | None = None
     agent_pk: int | None = None
-    """Who asked for it: only to that agent is anything handed over."""
+    """The agent that asked for it: nothing is handed over to another."""
     challenge: str | None = None
     """Of the app that asked: who redeems the return code must know what it was made from."""
     operator: bool = False

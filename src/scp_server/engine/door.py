@@ -2,7 +2,7 @@
 
 from scp_server.domain.errors import ShuttingDown
 from scp_server.domain.sessions import Session
-from scp_server.engine.arrivals import Arrival, seated
+from scp_server.engine.arrivals import Arrival, narrowed, seated
 from scp_server.engine.courses import Courses
 from scp_server.engine.cursors import Cursors
 from scp_server.engine.joining import Joining, Start
@@ -67,12 +67,13 @@ class Door:
         return live.seats.take(arrival.agent_id, now=self._clock.monotonic())
 
     async def _let_in(self, live: LiveSession, session: Session, arrival: Arrival) -> Reader:
-        wanted = arrival.wanted or Subscription()
+        wanted = narrowed(arrival.wanted or Subscription(), arrival.allowed)
         joining = Joining(live=live, streams=self._streams, wanted=wanted, arrival=arrival)
         start = await joining.start(self._cursors)
         if start.rows is not None:
             await self._courses.wind_back(live, session, start.rows)
         reader = live.window.attach(wanted, start.after, start.floors)
+        reader.agent_pk = arrival.agent_pk
         self._announce_gaps(live, reader, start)
         return reader
 

@@ -32,7 +32,7 @@ class AgentStore(Protocol):
         ...
 
     async def all(self) -> list[tuple[Agent, int]]:
-        """Every agent there ever was, by name, with how many sessions it has that have not ended."""
+        """Every agent there ever was, by name, and how many of its sessions have not ended."""
         ...
 
     async def revoke(self, name: str, *, now: float) -> Agent | None:

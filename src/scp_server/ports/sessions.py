@@ -25,7 +25,6 @@ class SessionStore(Protocol):
         agent_id: str | None,
         endpoints: Mapping[str, str],
         expires_at: float,
-        agent_pk: int | None = None,
     ) -> Session:
         """Store a new, pending session."""
         ...

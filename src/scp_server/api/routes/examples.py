@@ -42,6 +42,8 @@ STATUS: Final[dict[str, Any]] = {
     "next_check_at": None,
     "lag_seconds": None,
     "error": None,
+    "agent_id": "inbox-helper",
+    "agent_verified": False,
     "configuration": {
         **_CONFIGURATION,
         "stream_type": "gmail_messages",
@@ -88,6 +90,7 @@ SESSION: Final[dict[str, Any]] = {
     "scopes": ["openid", "https://www.googleapis.com/auth/gmail.readonly"],
     "stream_types": ["gmail_messages"],
     "agent_id": "inbox-helper",
+    "agent_verified": False,
     "created_at": 1640995200.0,
     "expires_at": 1643587200.0,
     "authorization_url": None,
@@ -117,5 +120,35 @@ PROVIDERS: Final[dict[str, Any]] = {
             },
         },
     }
+}
+CREATE_AGENT: Final[dict[str, Any]] = {
+    "name": "inbox-helper",
+    "stream_types": ["gmail_messages", "calendar_events"],
+    "expires_at": 1672531200.0,
+}
+AGENT_CREATED: Final[dict[str, Any]] = {
+    "name": "inbox-helper",
+    "agent_key": "agent-…",
+    "expires_at": 1672531200.0,
+}
+AGENTS: Final[dict[str, Any]] = {
+    "agents": [
+        {
+            "name": "inbox-helper",
+            "agent_key": "agent-…9fQ2",
+            "state": "active",
+            "stream_types": ["calendar_events", "gmail_messages"],
+            "opens_sessions": True,
+            "sessions": 12,
+            "created_at": 1640995200.0,
+            "expires_at": 1672531200.0,
+            "revoked_at": None,
+        }
+    ]
+}
+AGENT_REVOKED: Final[dict[str, Any]] = {
+    "name": "inbox-helper",
+    "state": "revoked",
+    "closed_connections": 2,
 }
 HEALTH: Final[dict[str, Any]] = {"status": "ok"}

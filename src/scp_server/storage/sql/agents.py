@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from scp_server.domain.agents import Agent, AgentPlan
 from scp_server.domain.secrets import Secret
@@ -74,7 +74,7 @@ class SqlAgents:
         return await self._one(agents.c.pk == pk)
 
     async def all(self) -> list[tuple[Agent, int]]:
-        """Every agent there ever was, by name, with how many sessions it has that have not ended."""
+        """Every agent there ever was, by name, and how many of its sessions have not ended."""
         query = (
             select(*agents.c, func.count(sessions.c.pk).label("bound"))
             .outerjoin(
@@ -118,7 +118,7 @@ class SqlAgents:
         }
 
 
-def _agent(row: Row[Any]) -> Agent:
+def _agent(row: Any) -> Agent:  # noqa: ANN401  (SQLAlchemy's rows are typed by their length)
     kinds = row.stream_types
     return Agent(
         pk=row.pk,

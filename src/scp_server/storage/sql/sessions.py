@@ -65,7 +65,6 @@ class SqlSessions:
         agent_id: str | None,
         endpoints: Mapping[str, str],
         expires_at: float,
-        agent_pk: int | None = None,
     ) -> Session:
         """Store a new, pending session."""
         now = self._clock.now()
@@ -81,7 +80,6 @@ class SqlSessions:
             "created_at": now,
             "last_used_at": now,
             "expires_at": expires_at,
-            "agent_pk": agent_pk,
         }
 
         def work(connection: Connection) -> int:
