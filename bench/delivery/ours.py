@@ -64,10 +64,6 @@ class NoTrail:
     async def record(self, *entries: AuditEntry) -> None:
         """Forget them."""
 
-    async def of_session(self, session_pk: int, *, limit: int) -> list[AuditEntry]:
-        """Nothing."""
-        return []
-
 
 class NoProvider:
     """Links to nowhere, and nobody to renew a consent."""

@@ -8,7 +8,7 @@ from msgspec import structs
 from scp_server.domain.errors import SessionNotFound, StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, SessionState
-from scp_server.ports.audit import AuditEntry
+from scp_server.ports.audit import AuditEntry, AuditPage, AuditQuery
 from scp_server.ports.clock import Clock
 from scp_wire.stream_types import Provider, StreamType
 
@@ -175,11 +175,16 @@ class MemoryAudit:
             raise StorageUnavailable("The audit trail cannot be written.")
         self.rows += entries
 
-    async def of_session(self, session_pk: int, *, limit: int) -> list[AuditEntry]:
+    async def page(self, query: AuditQuery) -> AuditPage:
         mine = [
-            structs.replace(row, item_ids=()) for row in self.rows if row.session_pk == session_pk
+            structs.replace(row, item_ids=())
+            for row in self.rows
+            if query.session_pk in {None, row.session_pk} and query.action in {None, row.action}
         ]
-        return mine[::-1][:limit]
+        after = int(query.cursor or 0)
+        shown = mine[::-1][after : after + query.limit]
+        more = after + query.limit < len(mine)
+        return AuditPage(entries=shown, cursor=str(after + query.limit) if more else None)
 
     def told(self) -> list[tuple[str, str, str]]:
         """Action, actor and result of each row, in order."""

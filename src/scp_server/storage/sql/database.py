@@ -60,11 +60,13 @@ async def open_database(
 
     Raises: StartRefused when the file is damaged, of a later release, or of other keys.
     """
-    engine = await to_thread.run_sync(_opened, url, seals)
+    engine = await to_thread.run_sync(_opened, url, seals, envelopes)
     try:
         transactions = Transactions(engine, readers=sqlite.READERS, writers=sqlite.WRITERS)
         async with _running(GroupCommit(transactions)) as group:
             rows = SessionRows(transactions)
+            marks, salts = Marks(seals), Salts(transactions, seals=seals)
+            audit = SqlAudit(transactions, group, Chain(marks, clock), salts, seals=seals)
             yield Stores(
                 sessions=SqlSessions(
                     transactions, rows, seals=seals, envelopes=envelopes, clock=clock
@@ -96,7 +98,7 @@ async def _running(group: GroupCommit) -> AsyncIterator[GroupCommit]:
         raise failure
 
 
-def _opened(address: str, seals: Seals) -> Engine:
+def _opened(address: str, seals: Seals, envelopes: Envelopes) -> Engine:
     url = make_url(address)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise StartRefused("The database must be sqlite:///<path>: set SCP_DATABASE_URL.")
