@@ -121,7 +121,7 @@ class Scene:
     def audited(self, stream_id: str) -> int:
         """Items whose delivery the audit trail has."""
         database = sqlite3.connect(self.lives.folder / "data" / "scp.db")
-        query = "SELECT sum(items) FROM audit WHERE action = 'data.delivered' AND stream_id = ?"
+        query = "SELECT sum(items) FROM audit WHERE stream_id = ?"
         ((count,),) = database.execute(query, (stream_id,)).fetchall()
         database.close()
         return int(count or 0)

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from support import mortal_server
 from support.processes import KEPT, STOP_SECONDS, Child, server_environ
@@ -57,9 +58,13 @@ class Lives:
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
-        self._reading = threading.Thread(target=self._read, args=(self._process.stdout,))
+        self._reading = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
         self._reading.start()
-        self.begin(None)
+        try:
+            self.begin(None)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,14 +73,19 @@ class Lives:
             self._process.stdin.close()
         self._process.wait(STOP_SECONDS)
         self._reading.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def begin(self, at: Point | None) -> None:
         """Let a life begin, after the last one has ended. Returns when it listens.
 
         If it dies, another begins that does not.
         """
+        before = len(self.ends)
         self._ask(at)
-        self._until(lambda: self._here)
+        self._until(lambda: self._here or any(end != -signal.SIGKILL for end in self.ends[before:]))
+        if not self._here:
+            raise AssertionError(self._told())
 
     def end(self) -> int:
         """End the life that runs as an operator would. Returns its exit status."""
@@ -110,13 +120,16 @@ class Lives:
             case "GONE":
                 self._here = False
                 self.ends.append(int(rest))
-                if self._again:
+                if self._again and self.ends[-1] == -signal.SIGKILL:
                     self._ask(None)
             case _ if found := re.search(r"listens on (http://\S+)", line):
                 self.url, self._here = found[1], True
 
-    def _until(self, met: Any) -> None:  # noqa: ANN401  (a condition)
+    def _until(self, met: Callable[[], bool]) -> None:
         with self._said:
             if not self._said.wait_for(met, STOP_SECONDS):
-                log = (self.folder / "server.log").read_text(encoding="utf-8")
-                raise AssertionError(f"no life: {self.ends}\n{log[-4000:]}")
+                raise AssertionError(self._told())
+
+    def _told(self) -> str:
+        log = (self.folder / "server.log").read_text(encoding="utf-8")
+        return f"no life: {self.ends}\n{log[-4000:]}"
