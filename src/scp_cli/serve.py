@@ -10,6 +10,7 @@ import anyio
 import click
 
 from scp_cli.collecting import collect_less_often
+from scp_cli.hardened import keep_others_out, leave_no_dump
 from scp_cli.listening import open_sockets, port_of
 from scp_server.bootstrap import serve as serve_server
 from scp_server.config.load import load, with_port
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
 @click.option("--sandbox/--no-sandbox", default=None, help="Overrides SCP_SANDBOX.")
 def serve(*, host: str | None, port: int | None, sandbox: bool | None) -> None:
     """Run the server until it is told to stop. Settings come from SCP_ variables."""
+    leave_no_dump()
     switch = None if sandbox is None else str(sandbox).lower()
     given = {"SCP_HOST": host, "SCP_PORT": port, "SCP_SANDBOX": switch}
     environ = dict(os.environ) | {k: str(v) for k, v in given.items() if v is not None}
     try:
         settings = load(environ)
+        if not settings.allow_debuggers:
+            keep_others_out()
         with logging_to(sys.stderr, level=settings.log_level, style=settings.log_format):
             _serve(settings)
     except StartRefused as refusal:

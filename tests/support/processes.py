@@ -116,6 +116,8 @@ def server_environ(folder: Path, sandbox: Child, **settings: str) -> dict[str, s
         "SCP_DATA_DIR": str(folder / "data"),
         "SCP_PORT": "0",
         "SCP_LOG_LEVEL": "debug",
+        # Tests count its files and measure its memory.
+        "SCP_ALLOW_DEBUGGERS": "true",
         "SCP_GOOGLE__QUOTA_UNITS_PER_MINUTE": "10000000",
         **sandbox.told,
         **{

@@ -301,6 +301,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     key_command_seconds: Annotated[
         float, Meta(gt=0, le=600, description="How long the key command may take.")
     ] = 10.0
+    allow_debuggers: Annotated[
+        bool,
+        Meta(
+            description="Let debuggers and profilers of the same user look into the process, which"
+            " holds keys and tokens (Linux)."
+        ),
+    ] = False
     operator_key: Annotated[
         Secret | None,
         Meta(

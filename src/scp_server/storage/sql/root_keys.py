@@ -15,10 +15,17 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from scp_server.domain.errors import SealBroken, StartRefused
+from scp_server.domain.sessions import SessionState
 from scp_server.ports.envelopes import Envelopes
 from scp_server.ports.seals import Seals
 from scp_server.storage.sql.ledger import DAY, KEPT_SECONDS
-from scp_server.storage.sql.tables import key_checks, key_holders, vault
+from scp_server.storage.sql.tables import (
+    consent_requests,
+    key_checks,
+    key_holders,
+    sessions,
+    vault,
+)
 
 SILENT_SECONDS: Final = 60.0
 """A process that was not heard of for so long is gone; they speak up every quarter of it."""
@@ -27,8 +34,9 @@ SEAL_SECONDS: Final = KEPT_SECONDS
 _REMEMBERED: Final = SEAL_SECONDS + DAY
 _CHECKED: Final = b"scp"
 _CHECK: Final = "database"
+_CHECK_ROW: Final = select(key_checks).where(key_checks.c.name == _CHECK)
 # `scp1.<kid>.…`: see the port `Envelopes`.
-_KID: Final = func.substr(vault.c.wrapped_key, 6, 8)
+_kid: Final = func.substr(vault.c.wrapped_key, 6, 8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,27 +78,28 @@ def check_keys(connection: Connection, seals: Seals, envelopes: Envelopes) -> No
 
     Raises: StartRefused.
     """
-    row = connection.execute(select(key_checks).where(key_checks.c.name == _CHECK)).one_or_none()
-    mark = seals.fingerprint(_CHECK, _CHECKED)
-    if row is None:
+    if connection.execute(_CHECK_ROW).one_or_none() is None:
+        mark = seals.fingerprint(_CHECK, _CHECKED)
         values = {"name": _CHECK, "sealed": seals.seal(_CHECK, _CHECKED), "hash": mark}
         connection.execute(insert(key_checks), values)
-    elif row.hash != mark or seals.open(_CHECK, row.sealed) != _CHECKED:
-        raise StartRefused(
-            "The keys do not belong to this database. Restore them from their backup"
-            " (SCP_KEY_FILE, SCP_KEYS or SCP_KEY_COMMAND); or move the database away to begin with"
-            " an empty one: users then have to consent again."
-        )
-    missing = {
-        kid: used for kid, used in under(connection, seals).items() if not envelopes.has(kid)
-    }
-    if missing:
-        raise lost_keys({kid: used.data_keys for kid, used in missing.items()})
+    need_own(connection, seals)
+    used = under(connection, seals)
+    if missing := {kid: each.data_keys for kid, each in used.items() if not envelopes.has(kid)}:
+        raise lost_keys(missing)
+    if seals.open(_CHECK, connection.execute(_CHECK_ROW).one().sealed) != _CHECKED:
+        raise _foreign()
+
+
+def need_own(connection: Connection, seals: Seals) -> None:
+    """Refuse an index key that is not this database's. Raises: StartRefused."""
+    row = connection.execute(_CHECK_ROW).one_or_none()
+    if row is None or row.hash != seals.fingerprint(_CHECK, _CHECKED):
+        raise _foreign()
 
 
 def lost_keys(missing: Mapping[str, int]) -> StartRefused:
     """The refusal to go on without keys that sessions still need."""
-    told = ", ".join(f"{kid} ({count} sessions)" for kid, count in sorted(missing.items()))
+    told = ", ".join(f"{kid} (sessions: {count})" for kid, count in sorted(missing.items()))
     return StartRefused(
         f"The database still needs sealing keys that are not there: {told}. Put them back, after"
         " the one that writes; `securecontext keys rewrap` and `keys retire` take leave of a key"
@@ -101,7 +110,7 @@ def lost_keys(missing: Mapping[str, int]) -> StartRefused:
 def under(connection: Connection, seals: Seals) -> dict[str, Under]:
     """How much is under each key."""
     keys: Counter[str] = Counter()
-    for kid, count in connection.execute(select(_KID, func.count()).group_by(_KID)):
+    for kid, count in connection.execute(select(_kid, func.count()).group_by(_kid)):
         keys[kid] = count
     sealed = connection.execute(select(key_checks.c.sealed)).scalars()
     checks = Counter(seals.kid_of(each) or "" for each in sealed)
@@ -111,13 +120,7 @@ def under(connection: Connection, seals: Seals) -> dict[str, Under]:
 
 
 def rewrap_check(connection: Connection, seals: Seals) -> None:
-    """Seal the check under the key that writes now.
-
-    Raises: StartRefused when it does not open.
-    """
-    row = connection.execute(select(key_checks).where(key_checks.c.name == _CHECK)).one()
-    if seals.open(_CHECK, row.sealed) != _CHECKED:
-        raise StartRefused("The keys do not belong to this database.")
+    """Seal the check under the key that writes now: `need_own` has looked at the keys before."""
     changed = update(key_checks).where(key_checks.c.name == _CHECK)
     connection.execute(changed.values(sealed=seals.seal(_CHECK, _CHECKED)))
 
@@ -139,7 +142,7 @@ def rewrap(
     """
     query = (
         select(vault.c.session_pk, vault.c.wrapped_key)
-        .where(vault.c.session_pk > after, _KID != current)
+        .where(vault.c.session_pk > after, _kid != current)
         .order_by(vault.c.session_pk)
         .limit(most)
     )
@@ -154,6 +157,17 @@ def rewrap(
         connection.execute(_REWRAP, changes)
     last = rows[-1].session_pk if rows else None
     return Batch(last=last, rewrapped=len(changes), broken=tuple(broken))
+
+
+def end_under(connection: Connection, kid: str, *, now: float) -> int:
+    """End the sessions whose data keys are under a key that is lost. Returns how many."""
+    lost = connection.execute(select(vault.c.session_pk).where(_kid == kid)).scalars().all()
+    for pk in lost:
+        connection.execute(delete(vault).where(vault.c.session_pk == pk))
+        connection.execute(delete(consent_requests).where(consent_requests.c.session_pk == pk))
+        ended = update(sessions).where(sessions.c.pk == pk)
+        connection.execute(ended.values(state=SessionState.ENDED, account=None, ended_at=now))
+    return len(lost)
 
 
 def hold(connection: Connection, holder: Holder) -> None:
@@ -203,3 +217,11 @@ def last_written(connection: Connection) -> dict[str, float]:
     query = select(key_holders.c.writes, func.max(key_holders.c.seen_at))
     found = connection.execute(query.group_by(key_holders.c.writes))
     return {row[0]: row[1] for row in found}
+
+
+def _foreign() -> StartRefused:
+    return StartRefused(
+        "The keys do not belong to this database. Restore them from their backup (SCP_KEY_FILE,"
+        " SCP_KEYS or SCP_KEY_COMMAND); or move the database away to begin with an empty one: users"
+        " then have to consent again."
+    )
