@@ -17,6 +17,7 @@ from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
 from scp_server.access.tickets import Tickets
 from scp_server.api.app import build_app
+from scp_server.api.origins import own_origins
 from scp_server.api.services import ApiValues, Endings, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.config import registrations
@@ -278,7 +279,8 @@ def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor
             limits=limits,
             supervisor=supervisor,
             outlet=_outlet(ground, limits),
-            origins=(settings.public_url, *settings.allowed_origins),
+            origins=(*own_origins(settings.public_url), *settings.allowed_origins),
+            secure_only=secure_only(settings),
             allow_query_session=settings.allow_query_session,
             stall_seconds=settings.window.stall_seconds,
             https=settings.public_url.startswith("https:"),
@@ -357,6 +359,7 @@ def _api_values(settings: Settings) -> ApiValues:
         require_session=settings.require_session,
         allow_query_session=settings.allow_query_session,
         trust_loopback=not settings.trusted_proxies,
+        secure_only=secure_only(settings),
         missing_settings=registrations.missing(settings),
         max_rate_limit_per_minute=settings.limits.max_rate_limit_per_minute,
         sandbox=settings.sandbox,

@@ -89,6 +89,8 @@ class Doors:
     origins: tuple[str, ...]
     """Origins a browser may come from; other clients send none."""
     allow_query_session: bool
+    secure_only: bool = False
+    """Whether what came in the clear, through no proxy that says otherwise, is refused."""
     stall_seconds: float = 30.0
     https: bool = False
     """Whether browsers reach us by TLS."""
@@ -124,6 +126,8 @@ class SocketIO:
                 max_message=MAX_MESSAGE,
                 high_water=HIGH_WATER,
                 origins=frozenset(doors.origins),
+                same_host=False,
+                secure_only=doors.secure_only,
                 headers=(*UNSTORED, STRICT_TRANSPORT) if doors.https else UNSTORED,
             )
         )
