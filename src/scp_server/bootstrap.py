@@ -25,7 +25,13 @@ from scp_server.config.key_source import first_keys, key_source
 from scp_server.config.operator_key import operator_key
 from scp_server.config.settings import Settings
 from scp_server.config.tariffs import tariffs
-from scp_server.config.values import door_bounds, engine_values, limit_values, tls_files
+from scp_server.config.values import (
+    door_bounds,
+    engine_values,
+    limit_values,
+    secure_only,
+    tls_files,
+)
 from scp_server.consent.connect import Connect
 from scp_server.consent.freshness import Freshness
 from scp_server.consent.revoke import Revoke
@@ -295,15 +301,8 @@ def _outlet(ground: Ground, limits: Limits) -> Outlet:
 
 
 def _agents(ground: Ground, supervisor: Supervisor) -> Agents:
-    stores = ground.stores
-    return Agents(
-        stores.agents,
-        stores.sessions,
-        supervisor.tidings,
-        stores.audit,
-        ground.clock,
-        ground.chance,
-    )
+    stores, cuts = ground.stores, supervisor.tidings
+    return Agents(stores.agents, stores.sessions, cuts, stores.audit, ground.clock, ground.chance)
 
 
 def _services(

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketClose
 from scp_server.access.gate import Caller
 from scp_server.api.answers import dress, failure, success
 from scp_server.api.bodies import read_json
-from scp_server.api.caller import address_of, credentials_of, ticket_of
+from scp_server.api.caller import address_of, credentials_of, on_loopback, ticket_of
 from scp_server.api.documents import asyncapi_text, openapi_text
 from scp_server.api.errors import MethodNotAllowed, NotFound
 from scp_server.api.limits import Touched, untouched
@@ -145,9 +145,24 @@ class Surface:
 
     def _admit(self, request: Request, operation: Operation) -> None:
         if operation.metered:
+            self._check_secure(request)
             self._origins.check(request)
         if operation.starts_work and self._services.draining():
             raise ShuttingDown("The server is shutting down. Try again in half a minute.")
+
+    def _check_secure(self, request: Request) -> None:
+        """A redirect would come too late: the credential has travelled (ASVS 4.1.2).
+
+        Raises: InvalidRequest.
+        """
+        if not self._services.values.secure_only or request.url.scheme == "https":
+            return
+        if not on_loopback(request):
+            raise InvalidRequest(
+                "This came in the clear: use https, and take the credential that was sent for"
+                " known to others. If it was https, let the proxy set X-Forwarded-Proto.",
+                field="scheme",
+            )
 
     async def _identify(self, request: Request, operation: Operation, document: object) -> Caller:
         if operation.access is Access.OPEN:

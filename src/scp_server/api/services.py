@@ -120,6 +120,8 @@ class ApiValues:
     allow_query_session: bool = True
     trust_loopback: bool = False
     """Whether a client on loopback is the operator's own: no proxy stands before us."""
+    secure_only: bool = False
+    """Whether API requests that came in the clear are refused: a proxy before us does TLS."""
     missing_settings: Mapping[Provider, tuple[str, ...]] = field(default_factory=dict)
     """For each provider, the settings that would switch it on; empty: it is on."""
     max_rate_limit_per_minute: int = 600

@@ -50,3 +50,9 @@ def tls_files(settings: Settings) -> tuple[Path, Path] | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     return settings.tls_cert, settings.tls_key
+
+
+def secure_only(settings: Settings) -> bool:
+    """Whether a proxy does TLS for us: what did not come by it is not answered."""
+    behind = bool(settings.trusted_proxies) and settings.tls_cert is None
+    return behind and settings.public_url.startswith("https:")

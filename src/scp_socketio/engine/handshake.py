@@ -93,19 +93,23 @@ def read_request(request: Request, settings: Settings, carrier: TransportName) -
     handshake = read_handshake(request)
     if handshake is None:
         return BAD_REQUEST
-    if settings.secure_only and not (request.secure or _from_here(handshake)):
-        return IN_THE_CLEAR
     query = {name: values[-1] for name, values in handshake.query.items()}
     wanted = query.get("transport")
     if wanted not in settings.transports:
         return UNKNOWN_TRANSPORT
-    if not origin_allowed(handshake.headers, settings):
-        return FORBIDDEN
+    if (barred := _barred(request, handshake, settings)) is not None:
+        return barred
     if wanted != carrier or "j" in query:  # JSONP: a script of any page could read the answer
         return BAD_REQUEST
     sid = query.get("sid")
     refusal = _check_new(request, query) if sid is None else _check_known(request)
     return refusal or Opening(transport=carrier, sid=sid, handshake=handshake)
+
+
+def _barred(request: Request, handshake: Handshake, settings: Settings) -> Refusal | None:
+    if settings.secure_only and not (request.secure or _from_here(handshake)):
+        return IN_THE_CLEAR
+    return None if origin_allowed(handshake.headers, settings) else FORBIDDEN
 
 
 def _from_here(handshake: Handshake) -> bool:
