@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "sandbox": "scp_cli.sandbox",
         "demo": "scp_cli.demo",
         "keys": "scp_cli.keys",
+        "audit": "scp_cli.audit",
     }
 )
 """Each command, and the module whose attribute of the same name it is."""

@@ -11,7 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from scp_server.config.faults import ConfigError
 from scp_server.config.fields import Setting
-from scp_server.config.settings import MicrosoftSettings, Settings
+from scp_server.config.provider_settings import MicrosoftSettings
+from scp_server.config.settings import Settings
 from scp_server.domain.secrets import OPERATOR_PREFIX
 from scp_server.providers.microsoft.calendar_filters import MOST_DAYS
 

@@ -84,6 +84,18 @@ async def open_database(
 
 
 @asynccontextmanager
+async def open_keeping(
+    engine: Engine, *, seals: Seals, clock: Clock
+) -> AsyncIterator[AuditKeeping]:
+    """The audit trail of a database that is open already (see `upkeep`), to be looked after."""
+    transactions = Transactions(engine, readers=sqlite.READERS, writers=sqlite.WRITERS)
+    async with _running(GroupCommit(transactions)) as group:
+        marks, salts = Marks(seals), Salts(transactions, seals=seals)
+        audit = SqlAudit(transactions, group, Chain(marks, clock), salts, seals=seals)
+        yield AuditKeeping(transactions, audit, salts, marks=marks, clock=clock)
+
+
+@asynccontextmanager
 async def _running(group: GroupCommit) -> AsyncIterator[GroupCommit]:
     failure: Exception | None = None
     async with create_task_group() as tasks:
