@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "sandbox": "scp_cli.sandbox",
         "demo": "scp_cli.demo",
         "keys": "scp_cli.keys",
+        "agents": "scp_cli.agents",
         "audit": "scp_cli.audit",
     }
 )
