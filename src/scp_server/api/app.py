@@ -147,6 +147,8 @@ class Surface:
         if operation.metered:
             self._check_secure(request)
             self._origins.check(request)
+        if operation.page:
+            self._origins.check_visit(request)
         if operation.starts_work and self._services.draining():
             raise ShuttingDown("The server is shutting down. Try again in half a minute.")
 
