@@ -186,15 +186,12 @@ class AuditKeeping:
 
     def _recorded(self, connection: Connection, before: float) -> int:
         """Note up to where each chain goes; how many rows that will be."""
-        younger = dict(
-            connection.execute(
-                select(audit.c.chain, func.min(audit.c.n))
-                .where(audit.c.at >= before, audit.c.chain.is_not(None))
-                .group_by(audit.c.chain)
-            )
-            .tuples()
-            .all()
+        query = (
+            select(audit.c.chain, func.min(audit.c.n).label("first"))
+            .where(audit.c.at >= before, audit.c.chain.is_not(None))
+            .group_by(audit.c.chain)
         )
+        younger = {row.chain: row.first for row in connection.execute(query)}
         records, purges = _kept(connection)
         done = {purge.chain: purge.n for purge in purges}
         gone = 0
