@@ -28,7 +28,7 @@ from scp_sdk.sandbox_consent import consent_in_sandbox
 
 SEEDS: Final = [int(seed) for seed in os.environ.get("SCP_TEST_SEEDS", "1").split(",")]
 ALL: Final = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-POINTS: Final = 12
+POINTS: Final = 10
 """Points tried of each seed, where not all of them are."""
 LIFE_SECONDS: Final = 60.0
 SETTINGS: Final = {
@@ -69,6 +69,8 @@ class Scene:
                 tasks.start_soon(mirror.follow, stream)
                 await self.changed(mirror, chance)
                 await self.stopped(stream_id)
+                # Whoever was away when it ended would look after it in half a minute.
+                tasks.cancel_scope.cancel()
         else:
             await mirror.follow(stream)
         assert self.held(mirror) == self.world()

@@ -35,7 +35,7 @@ FAIR: Final = Weather()
 class BadNetwork:
     """Stands before the server at `behind`; clients connect to `url`."""
 
-    def __init__(self, behind: str) -> None:
+    def __init__(self, behind: str, port: int) -> None:
         self.weather = FAIR
         self.connections = 0
         """How many are open."""
@@ -43,7 +43,7 @@ class BadNetwork:
         """How many were open at once."""
         self.url = ""
         self._behind = URL(behind)
-        self._port = 0
+        self._port = port
         self._serving = anyio.CancelScope()
         self._tasks: anyio.abc.TaskGroup | None = None
 
@@ -120,9 +120,12 @@ async def _bring(source: SocketStream, sink: SocketStream, weather: Weather) -> 
 
 
 @asynccontextmanager
-async def bad_network(behind: str) -> AsyncIterator[BadNetwork]:
-    """A proxy that runs until the context is left; the weather is fair at first."""
-    network = BadNetwork(behind)
+async def bad_network(behind: str, *, at: str | None = None) -> AsyncIterator[BadNetwork]:
+    """A proxy that runs until the context is left; the weather is fair at first.
+
+    `at` is the address it takes, or else it takes any.
+    """
+    network = BadNetwork(behind, (at and URL(at).port) or 0)
     async with anyio.create_task_group() as tasks:
         network._tasks = tasks
         await network.open()

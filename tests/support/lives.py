@@ -43,7 +43,8 @@ class Lives:
         """Exit status of every life; minus the signal's number where one ended it."""
         self._environ = server_environ(folder, sandbox, **settings)
         self._said = threading.Condition()
-        self._pid = 0
+        self.pid = 0
+        """Of the life that runs."""
         self._here = False
         self._again = True
 
@@ -87,14 +88,23 @@ class Lives:
         if not self._here:
             raise AssertionError(self._told())
 
-    def end(self) -> int:
-        """End the life that runs as an operator would. Returns its exit status."""
-        self._again = False
+    def end(self, *signals: signal.Signals) -> int:
+        """End the life that runs, as an operator would. Returns its exit status."""
         count = len(self.ends)
-        os.kill(self._pid, signal.SIGTERM)
+        for one in signals or (signal.SIGTERM,):
+            os.kill(self.pid, one)
+        return self.ended(count)
+
+    def ended(self, count: int) -> int:
+        """Wait until more than `count` lives have ended. Returns the exit status of the last."""
         self._until(lambda: len(self.ends) > count)
-        self._again = True
         return self.ends[-1]
+
+    def kill(self) -> None:
+        """End the life that runs as a crash would; the next one has begun on return."""
+        count = len(self.ends)
+        os.kill(self.pid, signal.SIGKILL)
+        self._until(lambda: len(self.ends) > count and self._here)
 
     def _ask(self, at: Point | None) -> None:
         port = self.url.rsplit(":", 1)[1] if self.url else "0"
@@ -114,7 +124,7 @@ class Lives:
         word, _, rest = line.strip().partition(" ")
         match word:
             case "LIFE":
-                self._pid = int(rest)
+                self.pid = int(rest)
             case "CALLS":
                 self.calls = Counter(json.loads(rest))
             case "GONE":

@@ -3,9 +3,10 @@
     python mortal_server.py < lives
 
 Each line of standard input is a life, as JSON: `{"port": "0", "at": null}`, or with
-`"at": [label, k, side]` one that ends by SIGKILL at the k-th call of that label, before it or after
-it. A label is an async method of the classes in `PLACES`, as `Class.method`: all of them together
-are the awaits of a stream's life. They are wrapped here; the product knows nothing of it.
+`"at": [label, k, side]` one that is killed at the k-th call of that label, before it or after it;
+side "term" only asks it to end, before the call. A label is an async method of the classes in
+`PLACES`, as `Class.method`: all of them together are the awaits of a stream's life. They are
+wrapped here, waits are shortened, and the clock is turned; the product knows nothing of it.
 
 Everything is imported once and each life is a fork, so that a life costs no start of Python.
 Printed: `LIFE pid`, what the server prints, `CALLS {label: count}` after an orderly end, and
@@ -20,6 +21,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
@@ -32,6 +34,7 @@ PLACES: Final = (
     "scp_server.storage.sql.transactions:Transactions",
     "scp_server.consent.freshness:Freshness",
     "scp_server.providers.google.oauth:GoogleAuthority",
+    "scp_server.providers.microsoft.oauth:MicrosoftAuthority",
     "scp_server.providers.link:HttpLink",
     "scp_server.providers.exchange:Exchange",
     "scp_server.engine.audience:Audience",
@@ -48,8 +51,16 @@ PLACES: Final = (
     "scp_server.delivery.body:Body",
     "scp_server.delivery.socketio:SocketIO",
 )
-QUICK: Final = {"QUICK": 0.1, "SLOW": 0.3, "DURING_BACKFILL": 0.1}
-"""Seconds between looks at a provider: a life is short here."""
+HASTE: Final = {
+    "scp_server.engine.cadence": {"QUICK": 0.1, "SLOW": 0.3, "DURING_BACKFILL": 0.1},
+    "scp_server.domain.backoff": {"FIRST_DELAY": 0.1, "MAX_DELAY": 0.8},
+}
+"""Seconds between looks at a provider and between tries: a life is short here."""
+NETWORK: Final = {"connect": 0.5, "idle": 0.5, "total": 2.0}
+"""Seconds that a provider is waited for."""
+BUSY_MILLISECONDS: Final = 200
+CLOCK: Final = "CLOCK_FILE"
+"""Names a file with the seconds by which the server's clock of the day goes wrong."""
 
 
 class Fate:
@@ -62,7 +73,7 @@ class Fate:
     def over(self, label: str, number: int, side: str) -> None:
         """Die here, if it is here."""
         if self._at == (label, number, side):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGTERM if side == "term" else signal.SIGKILL)
 
     def watch(self, holder: type, name: str) -> None:
         """Wrap one method."""
@@ -75,6 +86,7 @@ class Fate:
             self.calls[label] += 1
             number = self.calls[label]
             self.over(label, number, "before")
+            self.over(label, number, "term")
             try:
                 return await awaited(*args, **named)
             finally:
@@ -121,12 +133,32 @@ def _outlive(pid: int) -> None:
     print("GONE", os.waitstatus_to_exitcode(status), flush=True)
 
 
+def _hurry() -> None:
+    for module, figures in HASTE.items():
+        for name, seconds in figures.items():
+            setattr(importlib.import_module(module), name, seconds)
+    limits = importlib.import_module("scp_server.providers.exchange").TimeLimits
+    limits.__init__.__kwdefaults__ = NETWORK
+    sqlite = importlib.import_module("scp_server.storage.sql.sqlite")
+    patient = [pragma for pragma in sqlite._PRAGMAS if "busy_timeout" not in pragma]
+    sqlite._PRAGMAS = (f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}", *patient)
+
+
+def _turn_the_clock(file: str) -> None:
+    clock = importlib.import_module("scp_server.telemetry.clock").SystemClock
+
+    def now(_: object) -> float:
+        with open(file, encoding="ascii") as turned:
+            return time.time() + float(turned.read() or 0)
+
+    clock.now = now
+
+
 def main() -> None:
     """Live as often as asked."""
-    from scp_server.engine import cadence  # noqa: PLC0415  (before those who take its figures)
-
-    for name, seconds in QUICK.items():
-        setattr(cadence, name, seconds)
+    _hurry()
+    if CLOCK in os.environ:
+        _turn_the_clock(os.environ[CLOCK])
     importlib.import_module("scp_server.bootstrap")
     importlib.import_module("scp_cli.serve")
     while line := os.read(0, 4096):
