@@ -1,12 +1,14 @@
 """Opening the database: check, migrate, hand out the stores."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from anyio import CancelScope, create_task_group, to_thread
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, make_url
 
 from scp_server.domain.errors import StartRefused, StorageUnavailable
 from scp_server.ports.clock import Clock
@@ -27,7 +29,10 @@ from scp_server.storage.sql.root_keys import check_keys
 from scp_server.storage.sql.rows import SessionRows
 from scp_server.storage.sql.sessions import SqlSessions
 from scp_server.storage.sql.streams import SqlStreams
+from scp_server.storage.sql.tombstones import FILE_NAME, Tombstones
 from scp_server.storage.sql.transactions import Transactions
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,14 @@ class Stores:
         """
         await self.transactions.ping()
 
+    async def answers(self) -> bool:
+        """Whether the database answers."""
+        try:
+            await self.ping()
+        except StorageUnavailable:
+            return False
+        return True
+
 
 @asynccontextmanager
 async def open_database(
@@ -60,8 +73,11 @@ async def open_database(
 
     Raises: StartRefused when the file is damaged, of a later release, or of other keys.
     """
-    engine = await to_thread.run_sync(_opened, url, seals, envelopes)
+    path = _path_of(url)
+    tombstones = Tombstones(path.with_name(FILE_NAME))
+    engine = await to_thread.run_sync(_opened, path, seals, envelopes)
     try:
+        await to_thread.run_sync(_end_again, engine, tombstones, clock.now())
         transactions = Transactions(engine, readers=sqlite.READERS, writers=sqlite.WRITERS)
         async with _running(GroupCommit(transactions)) as group:
             rows = SessionRows(transactions)
@@ -69,7 +85,12 @@ async def open_database(
             audit = SqlAudit(transactions, group, Chain(marks, clock), salts, seals=seals)
             yield Stores(
                 sessions=SqlSessions(
-                    transactions, rows, seals=seals, envelopes=envelopes, clock=clock
+                    transactions,
+                    rows,
+                    seals=seals,
+                    envelopes=envelopes,
+                    clock=clock,
+                    tombstones=tombstones,
                 ),
                 agents=SqlAgents(transactions, seals=seals, clock=clock),
                 streams=SqlStreams(transactions, group, rows, envelopes=envelopes),
@@ -110,14 +131,17 @@ async def _running(group: GroupCommit) -> AsyncIterator[GroupCommit]:
         raise failure
 
 
-def _opened(address: str, seals: Seals, envelopes: Envelopes) -> Engine:
+def _path_of(address: str) -> Path:
     url = make_url(address)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise StartRefused("The database must be sqlite:///<path>: set SCP_DATABASE_URL.")
-    path = Path(url.database)
+    return Path(url.database)
+
+
+def _opened(path: Path, seals: Seals, envelopes: Envelopes) -> Engine:
     sqlite.prepare_file(path)
     engine = create_engine(
-        url,
+        URL.create("sqlite", database=str(path)),
         hide_parameters=True,  # they are content; errors must not quote them
         pool_size=sqlite.READERS + sqlite.WRITERS,
         max_overflow=0,
@@ -137,3 +161,14 @@ def _opened(address: str, seals: Seals, envelopes: Envelopes) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _end_again(engine: Engine, tombstones: Tombstones, now: float) -> None:
+    with border(), engine.begin() as connection:
+        ended = tombstones.apply(connection, now=now)
+    if ended:
+        _LOG.warning(
+            "%d sessions that had been ended are in this database, as if it came from a backup:"
+            " they were ended again.",
+            ended,
+        )

@@ -27,6 +27,7 @@ from scp_server.storage.sql.rows import (
     session_row,
 )
 from scp_server.storage.sql.tables import consent_requests, sessions, vault
+from scp_server.storage.sql.tombstones import Tombstones
 from scp_server.storage.sql.transactions import Transactions
 from scp_wire.stream_types import Provider, StreamType
 
@@ -39,7 +40,7 @@ _ALIVE: Final = sessions.c.state != SessionState.ENDED
 class SqlSessions:
     """Sessions in SQL. See the port `SessionStore`."""
 
-    __slots__ = ("_clock", "_envelopes", "_rows", "_seals", "_transactions")
+    __slots__ = ("_clock", "_envelopes", "_rows", "_seals", "_tombstones", "_transactions")
 
     def __init__(
         self,
@@ -49,8 +50,10 @@ class SqlSessions:
         seals: Seals,
         envelopes: Envelopes,
         clock: Clock,
+        tombstones: Tombstones,
     ) -> None:
         self._transactions = transactions
+        self._tombstones = tombstones
         self._rows = rows
         self._seals = seals
         self._envelopes = envelopes
@@ -258,7 +261,12 @@ class SqlSessions:
         return opened_request(taken, row.wrapped_key, self._envelopes)
 
     async def _end(self, pk: int) -> None:
+        row = await self._rows.by_pk(pk)
+
         def work(connection: Connection) -> None:
+            # First: ended twice is ended once, a tombstone too few is a session that comes back.
+            if row is not None and row.state != SessionState.ENDED:
+                self._tombstones.add(row.id_hash, row.expires_at)
             connection.execute(delete(vault).where(vault.c.session_pk == pk))
             connection.execute(delete(consent_requests).where(consent_requests.c.session_pk == pk))
             # The account's hash stays for a week: others_of_account may still be asked.
