@@ -25,15 +25,17 @@ from serving import LOOP, Subject, main
 from scp_cli.collecting import collect_less_often
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
+from scp_server.access.refusals import Refusals
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.crypto.envelope import KeyringEnvelopes
-from scp_server.crypto.sources import load_keyring
 from scp_server.crypto.seals import KeyringSeals
+from scp_server.crypto.sources import load_keyring
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, Guest, SocketIO
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Session, SessionState
 from scp_server.domain.streams import Stream, StreamConfig, StreamState
+from scp_server.domain.suspicion import AlarmValues
 from scp_server.engine.courses import Machinery
 from scp_server.engine.shares import Draft, Mark, Share
 from scp_server.engine.supervisor import EngineValues, Supervisor
@@ -184,7 +186,7 @@ class Feeds:
 
 
 def _socketio(stores: Stores, seals: KeyringSeals) -> tuple[SocketIO, Supervisor]:
-    clock, trail = SystemClock(), NoTrail()
+    clock, trail, metrics = SystemClock(), NoTrail(), Metrics()
     machinery = Machinery(
         streams=stores.streams,
         sessions=stores.sessions,
@@ -205,14 +207,17 @@ def _socketio(stores: Stores, seals: KeyringSeals) -> tuple[SocketIO, Supervisor
     )
     limits = Limits(MemoryRateLimits(clock), values, clock)
     operator = Secret("operator-" + "o" * 32)
-    gate = Gate(stores.sessions, stores.agents, operator_key=operator, clock=clock, session_days=30.0)
+    gate = Gate(
+        stores.sessions, stores.agents, operator_key=operator, clock=clock, session_days=30.0
+    )
     doors = Doors(
         gate=gate,
         limits=limits,
         supervisor=supervisor,
-        outlet=Outlet(limits=limits, audit=trail, clock=clock, meter=Metrics()),
+        outlet=Outlet(limits=limits, audit=trail, clock=clock, meter=metrics),
         origins=(),
         allow_query_session=False,
+        refusals=Refusals(trail, clock, metrics, seals, AlarmValues()),
         stall_seconds=STALL_SECONDS,
     )
     return SocketIO(doors), supervisor

@@ -122,7 +122,9 @@ def purge(*, days: float | None) -> None:
         raise click.ClickException("SCP_AUDIT_DAYS is 0: rows are kept for ever. Give --days.")
     before = SystemClock().now() - kept * SECONDS_A_DAY
     gone = _with_keeping(lambda keeping: keeping.purge(before=before, actor=ACTOR))
-    click.echo(f"{gone} rows were purged.")
+    click.echo(f"{gone.rows} rows were purged.")
+    if gone.fault is not None:
+        raise click.ClickException(f"{gone.fault.message} Nothing is purged from there on.")
 
 
 @audit.command()

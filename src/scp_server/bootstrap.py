@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
+from scp_server.access.housekeeping import Chore, Run, housekeeping
 from scp_server.access.limits import Limits
+from scp_server.access.refusals import Refusals
 from scp_server.access.tickets import Tickets
 from scp_server.api.app import build_app
 from scp_server.api.origins import own_origins
@@ -26,6 +28,7 @@ from scp_server.config.operator_key import operator_key
 from scp_server.config.settings import Settings
 from scp_server.config.tariffs import tariffs
 from scp_server.config.values import (
+    alarm_values,
     door_bounds,
     engine_values,
     limit_values,
@@ -42,7 +45,6 @@ from scp_server.crypto.sources import read_keyring
 from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, SocketIO
-from scp_server.domain.errors import StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.engine.courses import Machinery
 from scp_server.engine.relay import NoticeRelay
@@ -74,6 +76,7 @@ from scp_wire.stream_types import Provider
 _LOG: Final = structlog.get_logger("scp.server")
 
 TIDY_SECONDS: Final = 30.0
+PURGE_SECONDS: Final = 86_400.0
 CONNECTIONS_PER_PROVIDER: Final = 100
 
 
@@ -90,6 +93,7 @@ class Ground:
     http: aiohttp.ClientSession
     metrics: Metrics
     relay: NoticeRelay
+    refusals: Refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +138,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         api = build_app(services)
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
-        await stack.enter_async_context(_housekeeping(supervisor, revoke, agents))
+        chores = _chores(ground, supervisor, revoke, agents)
+        await stack.enter_async_context(housekeeping(*chores))
         await stack.enter_async_context(watching(ground.clock, ground.metrics))
         app = AccessLog(_split(api, socketio), ground.clock)
         yield Running(
@@ -180,6 +185,7 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     http = await stack.enter_async_context(
         aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     )
+    metrics = Metrics()
     return Ground(
         settings=settings,
         clock=clock,
@@ -188,8 +194,9 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
         operator=operator_key(settings, chance),
         stores=stores,
         http=http,
-        metrics=Metrics(),
+        metrics=metrics,
         relay=NoticeRelay(),
+        refusals=Refusals(stores.audit, clock, metrics, seals, alarm_values(settings)),
     )
 
 
@@ -288,6 +295,7 @@ def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor
             origins=(*own_origins(settings.public_url), *settings.allowed_origins),
             secure_only=secure_only(settings),
             allow_query_session=settings.allow_query_session,
+            refusals=ground.refusals,
             stall_seconds=settings.window.stall_seconds,
             https=settings.public_url.startswith("https:"),
         )
@@ -326,13 +334,15 @@ def _services(
         ),
         tickets=Tickets(stores.sessions, gate, ground.clock, ground.chance),
         sessions=stores.sessions,
+        audit=stores.audit,
+        refusals=ground.refusals,
         links=links,
         clock=ground.clock,
         chance=ground.chance,
         meter=ground.metrics,
         values=_api_values(settings),
         metrics_text=partial(_metrics_text, ground.metrics, supervisor, links),
-        ready=partial(_answers, stores),
+        ready=stores.answers,
         draining=lambda: supervisor.draining,
     )
 
@@ -341,14 +351,6 @@ def _metrics_text(metrics: Metrics, supervisor: Supervisor, links: Registry) -> 
     supervisor.measure(metrics)
     links.measure(metrics)
     return metrics.text()
-
-
-async def _answers(stores: Stores) -> bool:
-    try:
-        await stores.ping()
-    except StorageUnavailable:
-        return False
-    return True
 
 
 def _api_values(settings: Settings) -> ApiValues:
@@ -376,22 +378,15 @@ def _split(api: ASGIApp, socketio: SocketIO) -> ASGIApp:
     return app
 
 
-@asynccontextmanager
-async def _housekeeping(
-    supervisor: Supervisor, revoke: Endings, agents: Agents
-) -> AsyncIterator[None]:
-    async def tidy() -> None:
-        while True:
-            await anyio.sleep(TIDY_SECONDS)
-            try:
-                await supervisor.tidy()
-                await revoke.sweep()
-                await agents.sweep()
-            except StorageUnavailable:
-                # Readiness reports it; the next round finds the same work again.
-                _LOG.warning("tidy_postponed")
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(tidy)
-        yield
-        tasks.cancel_scope.cancel()
+def _chores(
+    ground: Ground, supervisor: Supervisor, revoke: Endings, agents: Agents
+) -> Sequence[Run]:
+    tidy = Chore(
+        name="tidy",
+        works=(supervisor.tidy, revoke.sweep, agents.sweep),
+        every=TIDY_SECONDS,
+        first=TIDY_SECONDS,
+    )
+    kept = partial(ground.stores.keeping.keep, ground.settings.audit_days)
+    purge = Chore(name="purge", works=(kept,), every=PURGE_SECONDS, first=TIDY_SECONDS)
+    return (tidy.run, purge.run, ground.refusals.run)

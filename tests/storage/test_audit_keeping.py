@@ -10,7 +10,7 @@ from support.sql_stores import NOW, consented, new_keyring, sql, sql_stores
 
 from scp_server.crypto.seals import KeyringSeals
 from scp_server.ports.audit import AuditEntry
-from scp_server.storage.sql.audit_keeping import Slice
+from scp_server.storage.sql.audit_keeping import PURGED_AT_ONCE, Purged, Slice
 from scp_server.storage.sql.audit_salts import item_hash
 from scp_server.storage.sql.database import Stores
 
@@ -45,7 +45,7 @@ def kept(folder: Path) -> list[float]:
 
 
 async def test_after_a_purge_the_rest_of_the_trail_is_whole(tmp_path: Path, stores: Stores) -> None:
-    assert await stores.keeping.purge(before=NOW + 12, actor="operator") == 12
+    assert (await stores.keeping.purge(before=NOW + 12, actor="operator")).rows == 12
     assert kept(tmp_path) == [*map(float, range(12, 20)), 0.0]  # the last one tells of the purge
     found = await stores.keeping.verify()
     assert (found.rows, found.purged, found.fault) == (9, 12, None)
@@ -54,23 +54,45 @@ async def test_after_a_purge_the_rest_of_the_trail_is_whole(tmp_path: Path, stor
     ]
 
 
-async def test_a_trail_can_be_purged_again_and_wholly_and_goes_on(
-    tmp_path: Path, stores: Stores
-) -> None:
+async def test_a_trail_can_be_purged_again_and_wholly_and_goes_on(stores: Stores) -> None:
     for until in (5, 12, 1000):
         await stores.keeping.purge(before=NOW + until, actor="server")
         assert (await stores.keeping.verify()).fault is None
     await stores.audit.record(entry(2000))
     found = await stores.keeping.verify()
     assert (found.rows, found.fault) == (2, None)
-    assert await stores.keeping.purge(before=NOW - 1, actor="server") == 0
+    assert (await stores.keeping.purge(before=NOW - 1, actor="server")).rows == 0
+
+
+async def test_more_rows_than_one_transaction_takes_are_purged(
+    tmp_path: Path, stores: Stores
+) -> None:
+    await stores.audit.record(*(entry(20 + number) for number in range(2 * PURGED_AT_ONCE)))
+    gone = await stores.keeping.purge(before=NOW + 2000, actor="server")
+    assert gone == Purged(rows=2000, fault=None)
+    assert kept(tmp_path)[0] == 2000.0
+    assert (await stores.keeping.verify()).fault is None
+
+
+async def test_chains_of_several_processes_are_purged_together(
+    tmp_path: Path,
+) -> None:
+    keys, path = new_keyring(), tmp_path / "scp.db"
+    async with sql_stores(path, keys) as one, sql_stores(path, keys) as other:
+        for number in range(0, 20, 2):
+            await one.audit.record(entry(number))
+            await other.audit.record(entry(number + 1))
+        assert (await one.keeping.purge(before=NOW + 13, actor="server")).rows == 13
+        await other.audit.record(entry(30))
+        found = await other.keeping.verify()
+    assert (found.rows, found.purged, found.chains, found.fault) == (9, 13, 2, None)
 
 
 async def test_a_row_that_is_not_old_enough_keeps_what_was_written_after_it(
     tmp_path: Path, stores: Stores
 ) -> None:
     await stores.audit.record(entry(-500))  # the clock was turned back
-    assert await stores.keeping.purge(before=NOW + 10, actor="server") == 10
+    assert (await stores.keeping.purge(before=NOW + 10, actor="server")).rows == 10
     assert -500.0 in kept(tmp_path)
 
 
@@ -83,24 +105,14 @@ async def test_purging_by_hand_what_was_not_purged_is_found(tmp_path: Path, stor
     assert (fault.kind, fault.n) == ("missing", 6)
 
 
-async def test_a_purge_that_was_killed_half_way_is_no_fault_and_is_finished_by_the_next(
-    tmp_path: Path, stores: Stores
-) -> None:
-    await stores.transactions.write(
-        lambda connection: stores.keeping._recorded(connection, NOW + 15)
-    )
-    sql(tmp_path / "scp.db", "DELETE FROM audit WHERE n < 4")
-    assert (await stores.keeping.verify()).fault is None
-    await stores.keeping.purge(before=NOW, actor="server")
-    assert kept(tmp_path)[:1] == [15.0]
-    assert (await stores.keeping.verify()).fault is None
-
-
-async def test_a_purge_does_not_hide_that_rows_are_missing(tmp_path: Path, stores: Stores) -> None:
+async def test_a_purge_does_not_hide_what_was_meddled_with(tmp_path: Path, stores: Stores) -> None:
     for statement in ("DROP TRIGGER audit_is_not_deleted", "DELETE FROM audit WHERE n = 10"):
         sql(tmp_path / "scp.db", statement)
-    await stores.keeping.purge(before=NOW + 10, actor="server")
-    assert (await stores.keeping.verify()).fault is not None
+    gone = await stores.keeping.purge(before=NOW + 15, actor="server")
+    assert gone.rows == 9
+    for fault in (gone.fault, (await stores.keeping.verify()).fault):
+        assert fault is not None
+        assert (fault.kind, fault.n) == ("missing", 10)
 
 
 # -- exporting ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from support.engine import PART_ONE, MemoryStreams, ScopedTypes, SilentMeter
 from support.listening_room import Heard
 from support.neighbours import HeardNotices
 from support.scripted_authority import ScriptedAuthority
+from support.sql_stores import new_keyring
 from support.stores import MemoryAudit, MemorySessions
 from support.time_and_chance import RecordedChance, TurnedClock
 from yarl import URL
@@ -22,15 +23,18 @@ from yarl import URL
 from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
+from scp_server.access.refusals import Refusals
 from scp_server.access.tickets import Tickets
 from scp_server.api.app import build_app
 from scp_server.api.services import ApiValues, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.consent.connect import Connect
 from scp_server.consent.revoke import Revoke
+from scp_server.crypto.seals import KeyringSeals
 from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
 from scp_server.domain.secrets import Secret
+from scp_server.domain.suspicion import AlarmValues
 from scp_server.listening.door import Bounds, Door
 from scp_server.listening.http import HttpBounds, bounded
 from scp_server.ports.links import Links
@@ -85,6 +89,7 @@ class House:
     streams: MemoryStreams
     meter: SilentMeter
     services: Services = field(init=False)
+    refusals: Refusals = field(init=False)
     draining: bool = False
     ready: bool = True
     url: str = ""
@@ -169,6 +174,9 @@ def furnished(
         },
         **(values or {}),
     }
+    house.refusals = Refusals(
+        house.audit, house.clock, house.meter, KeyringSeals(new_keyring()), AlarmValues()
+    )
     house.services = _services(house, ApiValues(**settings), limits, links)
     return house
 
@@ -214,6 +222,8 @@ def _services(house: House, values: ApiValues, limits: LimitValues, links: Links
         readers=HttpReaders(house.streams, outlet, 30.0),
         tickets=Tickets(house.sessions, gate, house.clock, chance),
         sessions=house.sessions,
+        audit=house.audit,
+        refusals=house.refusals,
         links=links,
         clock=house.clock,
         chance=chance,

@@ -146,6 +146,7 @@ class SilentMeter:
 
     failures: list[ErrorCode] = field(default_factory=list)
     refreshes: list[tuple[Provider, str]] = field(default_factory=list)
+    suspicions: list[str] = field(default_factory=list)
 
     def streams_active(self, count: int) -> None:
         """Not looked at."""
@@ -175,3 +176,7 @@ class SilentMeter:
     def failed(self, code: ErrorCode) -> None:
         """An error was answered."""
         self.failures.append(code)
+
+    def suspected(self, what: str) -> None:
+        """Refusals came in a burst."""
+        self.suspicions.append(what)

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketClose
 from scp_server.access.gate import Caller
 from scp_server.api.answers import dress, failure, success
 from scp_server.api.bodies import read_json
-from scp_server.api.caller import address_of, credentials_of, on_loopback, ticket_of
+from scp_server.api.caller import address_of, credentials_of, host_of, on_loopback, ticket_of
 from scp_server.api.documents import asyncapi_text, openapi_text
 from scp_server.api.errors import MethodNotAllowed, NotFound
 from scp_server.api.limits import Touched, untouched
@@ -126,6 +126,7 @@ class Surface:
             if operation.metered:
                 await self._count_address(request, touched)
             raise
+        touched.session_pk = None if caller.session is None else caller.session.pk
         if operation.metered:
             await self._count(caller, request, touched)
         self._require(operation.access, caller)
@@ -228,6 +229,7 @@ class Surface:
         if not isinstance(error, ScpError) or error.code is ErrorCode.INTERNAL_ERROR:
             error = self._unexpected(error)
         self._services.meter.failed(error.code)
+        self._services.refusals.note(error, host=host_of(request), session_pk=touched.session_pk)
         if operation is not None and operation.page:
             return self._pages.failure(error)
         return failure(error)

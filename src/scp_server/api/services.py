@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
+from scp_server.access.refusals import Refusals
 from scp_server.access.tickets import Tickets
 from scp_server.consent.connect import LoginPage, Outcome
 from scp_server.delivery.http_readers import HttpReaders
@@ -16,6 +17,7 @@ from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
 from scp_server.engine.views import StreamView
+from scp_server.ports.audit import AuditReader
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.links import Links
@@ -160,6 +162,8 @@ class Services:
     tickets: Tickets
     sessions: SessionStore
     """To mask the ids of sessions that are not the caller's."""
+    audit: AuditReader
+    refusals: Refusals
     links: Links
     clock: Clock
     chance: Chance

@@ -5,6 +5,7 @@ from typing import Final
 
 from scp_server.access.limits import LimitValues
 from scp_server.config.settings import Settings
+from scp_server.domain.suspicion import AlarmValues, Refused
 from scp_server.engine.shares import ShareLimits
 from scp_server.engine.supervisor import EngineValues
 from scp_server.listening.door import Bounds
@@ -33,6 +34,21 @@ def limit_values(settings: Settings) -> LimitValues:
         subscriptions_per_minute=limits.subscriptions_per_minute,
         starts_per_minute=limits.starts_per_minute,
         max_rate_limit_per_minute=limits.max_rate_limit_per_minute,
+    )
+
+
+def alarm_values(settings: Settings) -> AlarmValues:
+    """What of refusals is suspicious."""
+    alarms = settings.alarms
+    return AlarmValues(
+        window=alarms.window_seconds,
+        most={
+            Refused.CREDENTIALS: alarms.credentials,
+            Refused.IDS: alarms.ids,
+            Refused.LIMITS: alarms.limits,
+            Refused.ANSWERS: alarms.answers,
+            Refused.TICKETS: alarms.tickets,
+        },
     )
 
 

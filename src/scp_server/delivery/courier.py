@@ -52,6 +52,16 @@ class Consumer:
         verified = self.key_name is not None
         return actor_of(self.key_name if verified else self.agent_id, verified=verified)
 
+    def connected(self, now: float, stream_id: str | None = None) -> AuditEntry:
+        """The row that tells that it is here."""
+        return AuditEntry(
+            at=now,
+            session_pk=self.session_pk,
+            action="consumer.connected",
+            actor=self.actor,
+            stream_id=stream_id,
+        )
+
 
 class Frame(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What is sent as one event: an entry, or several items of one stream."""

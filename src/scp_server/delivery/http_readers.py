@@ -116,7 +116,17 @@ class HttpReaders:
         finally:
             if reading is None:
                 self.closed(session.pk)
+        if reading is not None:
+            await self._record(reading, wanted.stream_id)
         return reading
+
+    async def _record(self, reading: "Reading", stream_id: str) -> None:
+        try:
+            row = reading.consumer.connected(self.outlet.clock.now(), stream_id)
+            await self.outlet.audit.record(row)
+        except BaseException:
+            reading.close()
+            raise
 
     def closed(self, session_pk: int) -> None:
         """One reading less."""
@@ -196,7 +206,7 @@ class Reading:
     async def _events(self, body: Body) -> None:
         attended, shown = self._attendance, self._shown.reveal()
         if attended.reader is not None:
-            courier = Courier(attended.reader, self._consumer(), None)
+            courier = Courier(attended.reader, self.consumer, None)
             reason = await pump(courier, body, self._readers.outlet)
             if reason is not None:
                 _LOG.info("reading_closed", reason=reason)
@@ -206,7 +216,9 @@ class Reading:
         if attended.last_word is not None:
             await body.say(encode.event(attended.last_word, shown), attended.ended)
 
-    def _consumer(self) -> Consumer:
+    @property
+    def consumer(self) -> Consumer:
+        """Who reads."""
         return Consumer(
             connection="http",
             session_pk=self._session.pk,

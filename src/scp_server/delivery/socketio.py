@@ -14,6 +14,7 @@ import structlog
 
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
+from scp_server.access.refusals import Refusals
 from scp_server.delivery.courier import Courier
 from scp_server.delivery.dispatch import Dispatch, Line, Recipient
 from scp_server.delivery.entry import Admitted, Entry
@@ -89,6 +90,7 @@ class Doors:
     origins: tuple[str, ...]
     """Origins a browser may come from; other clients send none."""
     allow_query_session: bool
+    refusals: Refusals
     secure_only: bool = False
     """Whether what came in the clear, through no proxy that says otherwise, is refused."""
     stall_seconds: float = 30.0
@@ -115,6 +117,9 @@ class SocketIO:
             gate=doors.gate,
             limits=doors.limits,
             supervisor=doors.supervisor,
+            audit=doors.outlet.audit,
+            refusals=doors.refusals,
+            clock=doors.outlet.clock,
             allow_query_session=doors.allow_query_session,
         )
         self.server = Server(
@@ -236,6 +241,7 @@ class SocketIO:
         try:
             asked = await self._subscribed(guest, data)
         except ScpError as error:
+            self._doors.refusals.note(error, host="", session_pk=guest.session.pk)
             _complain(client, error)
             return {"success": False, "error": _object(error)}
         confirmed = {

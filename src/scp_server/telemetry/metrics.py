@@ -18,6 +18,7 @@ QUOTA_WAITS: Final = "scp_quota_wait_seconds_total"
 QUOTA_BELIEVED: Final = "scp_quota_believed_units"
 REFRESHES: Final = "scp_token_refreshes_total"
 ERRORS: Final = "scp_errors_total"
+SUSPICIONS: Final = "scp_suspicions_total"
 SOCKETS: Final = "scp_sockets"
 TURNED_AWAY: Final = "scp_turned_away_total"
 LOOP_LAG: Final = "scp_event_loop_lag_seconds"
@@ -42,6 +43,7 @@ class Metrics:
         "_registry",
         "_sockets",
         "_streams",
+        "_suspicions",
         "_turned_away",
         "_window",
     )
@@ -73,6 +75,9 @@ class Metrics:
         )
         self._refreshes = Counter(
             REFRESHES, "Refreshes of access tokens.", ("provider", "outcome"), registry=registry
+        )
+        self._suspicions = Counter(
+            SUSPICIONS, "Bursts of refusals, by what was refused.", ("what",), registry=registry
         )
         self._errors = Counter(ERRORS, "Errors answered, by code.", ("code",), registry=registry)
 
@@ -127,6 +132,10 @@ class Metrics:
     def failed(self, code: ErrorCode) -> None:
         """An error was answered."""
         self._errors.labels(code.value).inc()
+
+    def suspected(self, what: str) -> None:
+        """Refusals came in a burst."""
+        self._suspicions.labels(what).inc()
 
     def sockets(self, count: int) -> None:
         """How many sockets of clients are open now."""

@@ -4,6 +4,7 @@ All of it may be done beside a running server, from another process.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import eq, ge, lt
@@ -28,8 +29,11 @@ from scp_server.storage.sql.tables import (
 )
 from scp_server.storage.sql.transactions import Transactions
 
+_LOG: Final = logging.getLogger(__name__)
+
+SECONDS_A_DAY: Final = 86_400.0
 READ_AT_ONCE: Final = 1000
-PURGED_AT_ONCE: Final = 2000
+PURGED_AT_ONCE: Final = 1000
 """Rows in one transaction: other writers wait no longer than that takes."""
 
 NEVER: Final = 2**62
@@ -37,6 +41,7 @@ NEVER: Final = 2**62
 
 # Without types: whoever meddled may have put anything into a column, and it is to be named.
 _EVERY: Final = text("SELECT * FROM audit WHERE seq >= :first ORDER BY seq")
+_OLDEST: Final = text(f"SELECT * FROM audit ORDER BY seq LIMIT {PURGED_AT_ONCE}")  # noqa: S608
 _RECORDS: Final = text("SELECT * FROM audit_chains ORDER BY chain")
 _PURGES: Final = text("SELECT * FROM audit_purges ORDER BY chain, n")
 _ENDED: Final = SessionState.ENDED.value
@@ -48,6 +53,13 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     session_pk: int | None = None
     since: float | None = None
     until: float | None = None
+
+
+class Purged(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows went, and what kept more from going."""
+
+    rows: int
+    fault: Fault | None
 
 
 class AuditKeeping:
@@ -84,18 +96,35 @@ class AuditKeeping:
         """
         return await self._transactions.read(lambda c: self._exported(c, write, rows))
 
-    async def purge(self, *, before: float, actor: str) -> int:
-        """Delete rows older than that, from the beginnings of the chains; how many.
+    async def purge(self, *, before: float, actor: str) -> Purged:
+        """Delete what is older than that, from the beginning of the trail up to the first younger
+        row.
+
+        A trail that was meddled with is purged up to there: nothing is to hide it.
 
         Raises: StorageUnavailable.
         """
-        gone = await self._transactions.write(lambda c: self._recorded(c, before))
-        while await self._transactions.write(_swept):
-            pass
+        gone, fault = 0, None
+        while fault is None:
+            some = await self._transactions.write(lambda c: self._purged_some(c, before))
+            gone, fault = gone + some.rows, some.fault
+            if not some.rows:
+                break
         if gone:
             await self._transactions.write(_unused_salts)
             await self._note("audit.purged", actor, items=gone)
-        return gone
+        return Purged(rows=gone, fault=fault)
+
+    async def keep(self, days: float) -> None:
+        """Purge what is older than so many days; 0 keeps everything.
+
+        Raises: StorageUnavailable.
+        """
+        if not days:
+            return
+        gone = await self.purge(before=self._clock.now() - days * SECONDS_A_DAY, actor="server")
+        if gone.fault is not None:
+            _LOG.error("The audit trail was meddled with. %s", gone.fault.message)
 
     async def erase(self, session_pk: int, *, actor: str) -> bool:
         """Make the item hashes of a session tell nothing any more; whether they told something.
@@ -184,31 +213,25 @@ class AuditKeeping:
 
     # -- purging -------------------------------------------------------------------------------
 
-    def _recorded(self, connection: Connection, before: float) -> int:
-        """Note up to where each chain goes; how many rows that will be."""
-        query = (
-            select(audit.c.chain, func.min(audit.c.n).label("first"))
-            .where(audit.c.at >= before, audit.c.chain.is_not(None))
-            .group_by(audit.c.chain)
-        )
-        younger = {row.chain: row.first for row in connection.execute(query)}
+    def _purged_some(self, connection: Connection, before: float) -> Purged:
         records, purges = _kept(connection)
-        done = {purge.chain: purge.n for purge in purges}
-        gone = 0
-        for record in records:
-            last = younger.get(record.chain, record.n + 1) - 1
-            if last > done.get(record.chain, 0):
-                self._note_purge(connection, record.chain, last)
-                gone += last - done.get(record.chain, 0)
-        old = delete(audit).where(audit.c.chain.is_(None), audit.c.at < before)
-        return gone + connection.execute(old).rowcount
+        looking = Verification(self._marks, records, purges)
+        fault = looking.begin()
+        old: list[Mapping[Any, Any]] = []
+        for row in _streamed(connection, _OLDEST):
+            fault = fault or looking.row(row)
+            if fault is not None or row["at"] >= before:
+                break
+            old.append(row)
+        if old:
+            last = {row["chain"]: row for row in old if row["chain"] is not None}
+            for row in last.values():
+                self._note_purge(connection, row)
+            connection.execute(delete(audit).where(audit.c.seq <= old[-1]["seq"]))
+        return Purged(rows=len(old), fault=fault)
 
-    def _note_purge(self, connection: Connection, chain: int, n: int) -> None:
-        query = select(audit.c.hash).where(audit.c.chain == chain, audit.c.n == n)
-        last: bytes | None = connection.execute(query).scalar_one_or_none()
-        if last is None:
-            return  # the trail was damaged: verification is to say so, not a purge to hide it
-        record = PurgeRecord(chain=chain, n=n, hash=last, at=self._clock.now())
+    def _note_purge(self, connection: Connection, row: Mapping[Any, Any]) -> None:
+        record = PurgeRecord(chain=row["chain"], n=row["n"], hash=row["hash"], at=self._clock.now())
         values = msgspec.structs.asdict(record) | {"seal": self._marks.sealed_purge(record)}
         connection.execute(insert(audit_purges), values)
 
@@ -270,17 +293,6 @@ def _heads_before(connection: Connection, first: int) -> list[Head]:
     )
     query = select(audit.c.chain, audit.c.n, audit.c.hash).where(audit.c.seq.in_(last))
     return [Head(row.chain, row.n, row.hash) for row in connection.execute(query)]
-
-
-def _swept(connection: Connection) -> int:
-    """Delete some of the rows whose purge was noted; how many."""
-    noted = (
-        select(audit_purges.c.n)
-        .where(audit_purges.c.chain == audit.c.chain, audit_purges.c.n >= audit.c.n)
-        .exists()
-    )
-    some = select(audit.c.seq).where(noted).order_by(audit.c.seq).limit(PURGED_AT_ONCE)
-    return connection.execute(delete(audit).where(audit.c.seq.in_(some))).rowcount
 
 
 def _unused_salts(connection: Connection) -> None:
