@@ -67,7 +67,7 @@ def _check_form(setting: Setting, value: object) -> None:
         fault = rule(text)
         if fault is not None:
             # What stands before an "@" may be a password.
-            shown = "" if "@" in text else f", not {text!a}"
+            shown = "" if "@" in text else f", not {text[:100]!a}"
             raise ConfigError(setting.variable, f"{setting.variable} {fault}{shown}.")
 
 
@@ -77,10 +77,10 @@ def _split(text: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    plain = host and "@" not in parts.netloc and "#" not in text
+    plain = host and port != 0 and "@" not in parts.netloc and "#" not in text
     return parts if plain and parts.scheme in ("https", "http") else None
 
 
