@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
 from providers.scripted_google import Google, answer, asking, get, google, link_to, scripted
 from support.bad_network import FAIR, BadNetwork, Weather, bad_network
-from support.certificates import authority
+from support.certificate_authority import authority
 
 from scp_server.domain.errors import ProviderProtocolError, ProviderUnavailable
 from scp_server.ports.connector import Reply
