@@ -169,9 +169,11 @@ class MemoryAudit:
     def __init__(self) -> None:
         self.rows: list[AuditEntry] = []
         self.broken = False
+        self.refused_action = ""
+        """Rows of this action cannot be written."""
 
     async def record(self, *entries: AuditEntry) -> None:
-        if self.broken:
+        if self.broken or any(entry.action == self.refused_action for entry in entries):
             raise StorageUnavailable("The audit trail cannot be written.")
         self.rows += entries
 
