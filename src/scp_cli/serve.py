@@ -54,6 +54,7 @@ def _serve(settings: Settings) -> None:
 
 
 async def _run(sockets: list[socket], settings: Settings, beside: "Beside | None") -> None:
+    refusal: StartRefused | None = None
     async with anyio.create_task_group() as tasks:
         if beside is not None:
             beside.start(tasks)
@@ -64,5 +65,11 @@ async def _run(sockets: list[socket], settings: Settings, beside: "Beside | None
             collect_less_often()
             click.echo(f"SCP streaming listens on {url}")
 
-        await serve_server(settings, sockets, ready=ready)
+        try:
+            await serve_server(settings, sockets, ready=ready)
+        except StartRefused as exc:
+            # Raised below, outside: no group around it.
+            refusal = exc
         tasks.cancel_scope.cancel()
+    if refusal is not None:
+        raise refusal

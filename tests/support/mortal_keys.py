@@ -57,12 +57,12 @@ class KeysCommand:
 
 
 @contextlib.contextmanager
-def keys_command(data: Path, kept: set[str]) -> Iterator[KeysCommand]:
-    """The command for that data directory, with these variables of ours."""
+def keys_command(data: Path, kept: set[str], **settings: str) -> Iterator[KeysCommand]:
+    """The command for that data directory, with these variables of ours and these settings."""
     environ = {name: value for name, value in os.environ.items() if name in kept}
     with subprocess.Popen(  # noqa: S603  (ourselves)
         [sys.executable, "-u", __file__],
-        env=environ | {"SCP_DATA_DIR": str(data)},
+        env=environ | {"SCP_DATA_DIR": str(data), **settings},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

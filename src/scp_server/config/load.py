@@ -55,7 +55,8 @@ def with_port(settings: Settings, port: int) -> Settings:
 
 
 def _public_url(port: object, *, tls: bool) -> str:
-    return f"{'https' if tls else 'http'}://localhost:{port}"
+    # Port 0 is none yet: `with_port` names the one that is taken.
+    return f"{'https' if tls else 'http'}://localhost" + (f":{port}" if str(port) != "0" else "")
 
 
 def _derived(given: Given) -> Given:
