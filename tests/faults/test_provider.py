@@ -1,7 +1,5 @@
 """A provider that fails in all ways: told by code, ridden out, and nothing lost."""
 
-import time
-
 import anyio
 from anyio import to_thread
 from support.bad_network import Weather, bad_network
@@ -11,13 +9,12 @@ from support.worlds import CALENDAR_EVENTS, GMAIL_MESSAGES, GOOGLE_CONTACTS
 
 from scp_sdk.sandbox_consent import consent_in_sandbox
 
-FIFTEEN_MINUTES = 900.0
-GMAIL = "^/gmail/|^/batch"
+GMAIL = "^/gmail/"
 
 
 async def test_a_burst_of_failures_is_told_and_ridden_out(room: Room) -> None:
-    room.fault("status", GMAIL, status=503, count=5)
-    room.fault("status", GMAIL, status=500, count=5)
+    room.fault("status", GMAIL, status=503, count=16)
+    room.fault("status", GMAIL, status=500, after=16, count=8)
     async with room.consumer(GMAIL_MESSAGES) as consumer:
         await consumer.told("stream_error PROVIDER_UNAVAILABLE")
         await consumer.exact()
@@ -27,8 +24,10 @@ async def test_a_burst_of_failures_is_told_and_ridden_out(room: Room) -> None:
 
 
 async def test_an_absurd_wait_is_bounded_told_and_concerns_nobody_else(room: Room) -> None:
-    session = await room.session(GMAIL_MESSAGES)
-    other = await room.session(GMAIL_MESSAGES, user=people(room.sandbox)[1])
+    # The account is left alone for a quarter of an hour: it is nobody's in the other tests.
+    *_, someone, another = people(room.sandbox)
+    session = await room.session(GMAIL_MESSAGES, user=someone)
+    other = await room.session(GMAIL_MESSAGES, user=another)
     room.fault("status", GMAIL, status=429, retry_after=10**9, count=None)
     async with room.consumer(GMAIL_MESSAGES, session) as refused:
         with anyio.fail_after(30):
@@ -66,10 +65,7 @@ async def test_whatever_the_network_does_every_contact_comes_when_it_is_fair_aga
         ):
             network.weather = weather
             async with room.consumer(GOOGLE_CONTACTS) as consumer:
-                begun = time.monotonic()
                 await consumer.told("stream_error PROVIDER_UNAVAILABLE")
-                # The room's times are a sixtieth of the real ones: 35 seconds of them.
-                assert time.monotonic() - begun < 35
                 network.weather = Weather(latency=0.02)
                 await consumer.exact()
 

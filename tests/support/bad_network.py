@@ -17,16 +17,16 @@ CHUNK: Final = 16 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """How the network is to those who connect from now on."""
+    """How the network is from now on."""
 
     latency: float = 0.0
     """Seconds that each piece takes, either way."""
     bytes_per_second: float | None = None
     """How fast answers come."""
     cut_after: int | None = None
-    """Bytes of answers after which a connection is reset."""
+    """Bytes of the next piece of an answer after which its connection is reset."""
     black_hole: bool = False
-    """Whether connections are taken and nothing is ever heard on them."""
+    """Whether all that is sent is lost."""
 
 
 FAIR: Final = Weather()
@@ -39,8 +39,6 @@ class BadNetwork:
         self.weather = FAIR
         self.connections = 0
         """How many are open."""
-        self.most = 0
-        """How many were open at once."""
         self.url = ""
         self._behind = URL(behind)
         self._port = port
@@ -73,50 +71,48 @@ class BadNetwork:
 
     async def _carry(self, client: SocketStream) -> None:
         self.connections += 1
-        self.most = max(self.most, self.connections)
-        weather = self.weather
         try:
             async with client:
-                if weather.black_hole:
-                    await _swallow(client)
-                else:
-                    await self._through(client, weather)
+                await self._through(client)
         finally:
             self.connections -= 1
 
-    async def _through(self, client: SocketStream, weather: Weather) -> None:
+    async def _through(self, client: SocketStream) -> None:
         host, port = self._behind.host or "", self._behind.port or 0
         async with await anyio.connect_tcp(host, port) as server, anyio.create_task_group() as tasks:
 
             async def back() -> None:
-                await _bring(server, client, weather)
+                await self._bring(server, client, answers=True)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(back)
-            await _bring(client, server, Weather(latency=weather.latency))
+            await self._bring(client, server, answers=False)
             tasks.cancel_scope.cancel()
 
+    async def _bring(self, source: SocketStream, sink: SocketStream, *, answers: bool) -> None:
+        with suppress(*BROKEN):
+            while piece := await source.receive(CHUNK):
+                weather = self.weather
+                if weather.black_hole:
+                    continue
+                await anyio.sleep(weather.latency)
+                if not answers:
+                    await sink.send(piece)
+                elif weather.cut_after is not None:
+                    await sink.send(piece[: weather.cut_after])
+                    reset(source)
+                    reset(sink)
+                    return
+                else:
+                    await _drip(sink, piece, weather.bytes_per_second)
 
-async def _swallow(client: SocketStream) -> None:
-    with suppress(*BROKEN):
-        while True:
-            await client.receive(CHUNK)
 
-
-async def _bring(source: SocketStream, sink: SocketStream, weather: Weather) -> None:
-    brought, rate = 0, weather.bytes_per_second
-    size = CHUNK if rate is None else max(int(rate / 20), 1)
-    with suppress(*BROKEN):
-        while True:
-            piece = await source.receive(size)
-            await anyio.sleep(weather.latency + (len(piece) / rate if rate else 0.0))
-            left = len(piece) if weather.cut_after is None else weather.cut_after - brought
-            await sink.send(piece[:left])
-            brought += len(piece)
-            if weather.cut_after is not None and brought >= weather.cut_after:
-                reset(source)
-                reset(sink)
-                return
+async def _drip(sink: SocketStream, piece: bytes, rate: float | None) -> None:
+    size = len(piece) if rate is None else max(int(rate / 20), 1)
+    for start in range(0, len(piece), size):
+        if rate is not None:
+            await anyio.sleep(size / rate)
+        await sink.send(piece[start : start + size])
 
 
 @asynccontextmanager

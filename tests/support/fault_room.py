@@ -20,7 +20,7 @@ from support.worlds import Kind
 from scp_sdk import AsyncSCPClient, SCPError
 from scp_sdk.sandbox_consent import consent_in_sandbox
 
-WITHIN: Final = 40.0
+WITHIN: Final = 15.0
 """Seconds in which anything that is waited for must happen."""
 OPEN: Final = {
     "limits__stream_events_per_minute": "0",
@@ -51,15 +51,18 @@ class Consumer:
 
     async def exact(self) -> None:
         """Wait until it holds the provider's world."""
-        with anyio.fail_after(WITHIN):
+        with anyio.move_on_after(WITHIN) as waiting:
             while await to_thread.run_sync(self._world) != self._held():
                 await anyio.sleep(0.05)
+        assert not waiting.cancelled_caught, f"{self.mirror.told} {await self.state()}"
 
     async def told(self, what: str) -> str:
         """Wait until something that begins so was said beside the items."""
-        with anyio.fail_after(WITHIN):
+        found: list[str] = []
+        with anyio.move_on_after(WITHIN):
             while not (found := [told for told in self.mirror.told if told.startswith(what)]):
                 await anyio.sleep(0.02)
+        assert found, f"{self.mirror.told} {await self.state()}"
         return found[-1]
 
     async def state(self) -> dict[str, Any]:
@@ -122,7 +125,7 @@ class Room:
 
     def turn_clock(self, seconds: float) -> None:
         """Set the server's clock of the day wrong by so much."""
-        (self.folder / "clock").write_text(str(seconds), encoding="ascii")
+        (self.folder / "clock").write_text(f"{seconds:20.1f}", encoding="ascii")
 
     async def call(
         self, path: str, body: object = None, *, key: str = "", method: str = ""
@@ -181,7 +184,7 @@ async def _stopped(client: AsyncSCPClient, stream_id: str) -> None:
 
 def settings(folder: Path) -> tuple[dict[str, str], str]:
     """What the server of a room is started with, and where it looks for contacts."""
-    (folder / "clock").write_text("0", encoding="ascii")
+    (folder / "clock").write_text(f"{0:20}", encoding="ascii")
     contacts_at = nobody()
     more = {"google__people_url": contacts_at, CLOCK: str(folder / "clock")}
     return OPEN | more, contacts_at

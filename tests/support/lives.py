@@ -77,13 +77,15 @@ class Lives:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def begin(self, at: Point | None) -> None:
-        """Let a life begin, after the last one has ended. Returns when it listens.
+    def begin(self, at: Point | None, at_once: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Let a life begin, after the last one has ended. Returns when it listens, or `at_once`.
 
         If it dies, another begins that does not.
         """
         before = len(self.ends)
         self._ask(at)
+        if at_once:
+            return
         self._until(lambda: self._here or any(end != -signal.SIGKILL for end in self.ends[before:]))
         if not self._here:
             raise AssertionError(self._told())
