@@ -296,6 +296,32 @@ class AgentRevoked(msgspec.Struct, frozen=True, kw_only=True):
     closed_connections: int
 
 
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the audit trail."""
+
+    at: float
+    action: str
+    actor: str
+    """Who: `user`, `session`, `operator`, `server`, `agent:<label>`, `address:<keyed hash>`."""
+    result: str
+    """`ok`, or an error code."""
+    stream_id: str | None
+    stream_type: str | None
+    items: int
+    """How many items; of refusals, how many alike."""
+    bytes: int
+    session: int | None
+    """The session's number; shown with the operator key only."""
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /api/audit`: newest first."""
+
+    entries: list[AuditRow]
+    cursor: str | None
+    """Leads to older rows; null: there are none."""
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `GET /healthz` and `GET /readyz`."""
 

@@ -96,6 +96,33 @@ SESSION: Final[dict[str, Any]] = {
     "authorization_url": None,
 }
 ENDED: Final[dict[str, Any]] = {"state": "ended", "provider_revocation": "requested"}
+AUDIT: Final[dict[str, Any]] = {
+    "entries": [
+        {
+            "at": 1640995260.25,
+            "action": "delivered",
+            "actor": "agent:inbox-helper",
+            "result": "ok",
+            "stream_id": STREAM_ID,
+            "stream_type": "gmail_messages",
+            "items": 100,
+            "bytes": 182044,
+            "session": None,
+        },
+        {
+            "at": 1640995200.0,
+            "action": "consent.granted",
+            "actor": "user",
+            "result": "ok",
+            "stream_id": None,
+            "stream_type": None,
+            "items": 0,
+            "bytes": 0,
+            "session": None,
+        },
+    ],
+    "cursor": None,
+}
 PROVIDERS: Final[dict[str, Any]] = {
     "providers": {
         "google": {

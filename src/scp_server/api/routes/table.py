@@ -5,6 +5,7 @@ from typing import Final
 from scp_server.api.operations import Access, Operation, Parameter
 from scp_server.api.routes import (
     agents,
+    audit,
     events,
     examples,
     health,
@@ -357,5 +358,12 @@ _OPERATIONS: Final = (
     ),
 )
 
-OPERATIONS: Final = (*_STREAMS, *_SESSIONS, *agents.OPERATIONS, *_BROWSER, *_OPERATIONS)
+OPERATIONS: Final = (
+    *_STREAMS,
+    *_SESSIONS,
+    *agents.OPERATIONS,
+    *audit.OPERATIONS,
+    *_BROWSER,
+    *_OPERATIONS,
+)
 """Everything the OpenAPI document describes."""
