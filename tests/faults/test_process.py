@@ -54,7 +54,7 @@ async def test_a_server_killed_between_the_providers_rotation_and_its_own_commit
     room: Room,
 ) -> None:
     point = Point(label="MicrosoftAuthority.refresh", k=1, side="after")
-    assert await to_thread.run_sync(room.lives.end) == 0
+    await to_thread.run_sync(room.lives.end)
     await to_thread.run_sync(room.lives.begin, point)
     count = len(room.lives.ends)
     async with room.consumer(OUTLOOK_MESSAGES) as consumer:
@@ -122,6 +122,7 @@ async def test_a_server_out_of_open_files_keeps_its_consumers_and_takes_new_ones
             # The connections to the provider and to the consumer are open already.
             consumer.bustle()
             await consumer.exact()
+        assert room.log.count("out_of_open_files") == 1
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
         with anyio.fail_after(20):
             assert (await room.call("/api/session", key=consumer.session_id)).status == 200

@@ -13,6 +13,8 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from scp_server.listening.accepting import AcceptingTold
+
 GRACE_SECONDS: Final = 20
 """Open requests get this long at the end; the whole exit stays under 25 s."""
 KEEP_ALIVE_SECONDS: Final = 15
@@ -64,6 +66,7 @@ async def _obeying(server: uvicorn.Server, sockets: list[socket.socket]) -> None
                 server.force_exit = server.should_exit
                 server.should_exit = True
 
+    asyncio.get_running_loop().set_exception_handler(AcceptingTold())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(obey)
         await server.serve(sockets=sockets)
