@@ -13,6 +13,7 @@ from support.running import Server, assert_quiet
 
 from scp_sdk import AsyncSCPClient, SessionNotFound
 from scp_sdk.sandbox_consent import consent_in_sandbox
+from scp_sdk.wires.link import WireName
 
 
 def command(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +57,7 @@ def test_the_command_line_makes_lists_and_takes_back(server: Server) -> None:
 
 @pytest.mark.parametrize("wire", ["socketio", "sse", "ndjson"])
 async def test_the_sdk_reads_an_agents_session_with_its_key_and_nobody_without(
-    server: Server, wire: str
+    server: Server, wire: WireName
 ) -> None:
     key = made(server, f"reader-{wire}")
     async with AsyncSCPClient(server.url, agent_key=key) as client:
@@ -66,7 +67,7 @@ async def test_the_sdk_reads_an_agents_session_with_its_key_and_nobody_without(
             stream_type="gmail_messages",
             session_id=session,
             max_results=30,
-            wire=wire,  # type: ignore[typeddict-item]
+            wire=wire,
         ) as items:
             async for _ in items:
                 seen += 1

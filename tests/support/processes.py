@@ -72,7 +72,7 @@ def start(arguments: list[str], environ: dict[str, str], output: Path, *, until:
         process.wait(STOP_SECONDS)
         raise AssertionError(f"{arguments} did not start:\n{said}\n{output.read_text()[-4000:]}")
     threading.Thread(target=_keep, args=(process.stdout, output), daemon=True).start()
-    urls = re.findall(r"http://\S+", said)
+    urls = re.findall(r"https?://\S+", said)
     told = dict(re.findall(r"^(SCP_\w+)=(.*)$", said, re.MULTILINE))
     return Child(process, output, urls[0], told)
 

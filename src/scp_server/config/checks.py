@@ -29,8 +29,7 @@ def check(settings: Settings, known: tuple[Setting, ...]) -> None:
     Raises: ConfigError, the first that is found.
     """
     for setting in known:
-        if setting.path != ("public_url",) or not _is_to_come(settings):
-            _check_form(setting, _value(settings, setting))
+        _check_form(setting, _value(settings, setting))
     _check_public_url(settings)
     _check_database_url(settings.database_url)
     _check_keys(settings)
@@ -41,12 +40,6 @@ def check(settings: Settings, known: tuple[Setting, ...]) -> None:
     _check_tls(settings)
     _check_bind(settings)
     _check_sandbox(settings)
-
-
-def _is_to_come(settings: Settings) -> bool:
-    """Whether the public address has the port that is not taken yet."""
-    derived = {f"{scheme}://localhost:0" for scheme in ("http", "https")}
-    return settings.port == 0 and settings.public_url in derived
 
 
 def is_loopback(host: str) -> bool:
