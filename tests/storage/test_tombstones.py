@@ -4,6 +4,7 @@ import logging
 import shutil
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from support.sql_stores import DAY, NOW, SESSION_ID, consented, new_keyring, sql
 from support.time_and_chance import TurnedClock
 
 from scp_server.crypto.keyring import Keyring
+from scp_server.domain.agents import AgentPlan
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import SessionState
 from scp_server.storage.sql.tombstones import FILE_NAME, Tombstones
@@ -51,7 +53,7 @@ async def test_a_session_ended_after_a_backup_is_ended_again_when_it_is_restored
             other = await stores.sessions.find(OTHER)
             assert other is not None
             assert other.state is SessionState.ACTIVE
-    assert "1 sessions that had been ended" in caplog.text
+    assert "1 sessions and agents' keys that had been ended" in caplog.text
     assert sql(path, "SELECT count(*) FROM vault") == [(1,)]
 
 
@@ -68,6 +70,28 @@ async def test_nothing_of_a_restored_session_that_was_ended_is_left(tmp_path: Pa
     assert sql(path, "SELECT account FROM sessions") == [(None,)]
     for table in ("vault", "consent_requests"):
         assert sql(path, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
+
+
+@pytest.mark.parametrize("how", ["revoked", "replaced"])
+async def test_an_agent_s_key_that_was_given_up_is_no_key_after_a_restore(
+    tmp_path: Path, how: str
+) -> None:
+    path, keys = tmp_path / "scp.db", new_keyring()
+    plan = AgentPlan(name="helper", stream_types=None, opens=True, expires_at=None)
+    former, other = Secret("agent-" + "F" * 43), Secret("agent-" + "O" * 43)
+    async with sql_stores(path, keys) as stores:
+        await stores.agents.create(plan, former)
+        await stores.agents.create(replace(plan, name="other"), other)
+    shutil.copy2(path, tmp_path / "backup.db")
+    async with sql_stores(path, keys) as stores:
+        if how == "revoked":
+            await stores.agents.revoke("helper", now=NOW)
+        else:
+            await stores.agents.replace(plan, Secret("agent-" + "N" * 43))
+    restore(tmp_path / "backup.db", path)
+    async with sql_stores(path, keys) as stores:
+        assert await stores.agents.find(former) is None
+        assert await stores.agents.find(other) is not None
 
 
 async def test_without_the_file_of_endings_a_restored_session_does_come_back(

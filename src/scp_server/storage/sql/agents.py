@@ -14,6 +14,7 @@ from scp_server.ports.seals import Seals
 from scp_server.storage.sql.failures import Conflict
 from scp_server.storage.sql.remembered import Remembered
 from scp_server.storage.sql.tables import agents, sessions
+from scp_server.storage.sql.tombstones import FOREVER, Tombstones
 from scp_server.storage.sql.transactions import Transactions
 from scp_wire.stream_types import StreamType
 
@@ -26,10 +27,13 @@ _HERE: Final = select(agents)
 class SqlAgents:
     """Agents in SQL, the last used ones from memory. See the port `AgentStore`."""
 
-    __slots__ = ("_by_hash", "_clock", "_seals", "_transactions")
+    __slots__ = ("_by_hash", "_clock", "_seals", "_tombstones", "_transactions")
 
-    def __init__(self, transactions: Transactions, *, seals: Seals, clock: Clock) -> None:
+    def __init__(
+        self, transactions: Transactions, *, seals: Seals, clock: Clock, tombstones: Tombstones
+    ) -> None:
         self._transactions = transactions
+        self._tombstones = tombstones
         self._seals = seals
         self._clock = clock
         self._by_hash: Remembered[bytes, Agent] = Remembered(REMEMBERED)
@@ -93,10 +97,16 @@ class SqlAgents:
 
     async def _changed(self, name: str, values: Mapping[str, object]) -> Agent | None:
         changing = update(agents).where(agents.c.name == name).values(values).returning(*agents.c)
+
+        def work(connection: Connection) -> Any:  # noqa: ANN401  (a row)
+            former = connection.execute(_HERE.where(agents.c.name == name)).one_or_none()
+            if former is not None and former.key_hash is not None:
+                # First: see `tombstones`. A key without an end is dead for ever.
+                self._tombstones.add(former.key_hash, former.expires_at or FOREVER)
+            return connection.execute(changing).one_or_none()
+
         try:
-            row = await self._transactions.write(
-                lambda connection: connection.execute(changing).one_or_none()
-            )
+            row = await self._transactions.write(work)
         finally:
             self._by_hash.forget_all()
         return None if row is None else _agent(row)

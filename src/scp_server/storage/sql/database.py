@@ -25,6 +25,7 @@ from scp_server.storage.sql.failures import border
 from scp_server.storage.sql.group_commit import GroupCommit
 from scp_server.storage.sql.key_uses import SqlKeyUses
 from scp_server.storage.sql.migrate import migrate
+from scp_server.storage.sql.refresh_locks import RefreshLocks
 from scp_server.storage.sql.root_keys import check_keys
 from scp_server.storage.sql.rows import SessionRows
 from scp_server.storage.sql.sessions import SqlSessions
@@ -76,6 +77,7 @@ async def open_database(
     path = _path_of(url)
     tombstones = Tombstones(path.with_name(FILE_NAME))
     engine = await to_thread.run_sync(_opened, path, seals, envelopes)
+    locks = RefreshLocks(path.with_name(f"{path.name}-refresh"))
     try:
         await to_thread.run_sync(_end_again, engine, tombstones, clock.now())
         transactions = Transactions(engine, readers=sqlite.READERS, writers=sqlite.WRITERS)
@@ -91,8 +93,9 @@ async def open_database(
                     envelopes=envelopes,
                     clock=clock,
                     tombstones=tombstones,
+                    locks=locks,
                 ),
-                agents=SqlAgents(transactions, seals=seals, clock=clock),
+                agents=SqlAgents(transactions, seals=seals, clock=clock, tombstones=tombstones),
                 streams=SqlStreams(transactions, group, rows, envelopes=envelopes),
                 audit=audit,
                 keeping=AuditKeeping(transactions, audit, salts, marks=marks, clock=clock),
@@ -100,6 +103,7 @@ async def open_database(
                 transactions=transactions,
             )
     finally:
+        locks.close()
         with CancelScope(shield=True):
             await to_thread.run_sync(engine.dispose)
 
@@ -168,7 +172,7 @@ def _end_again(engine: Engine, tombstones: Tombstones, now: float) -> None:
         ended = tombstones.apply(connection, now=now)
     if ended:
         _LOG.warning(
-            "%d sessions that had been ended are in this database, as if it came from a backup:"
-            " they were ended again.",
+            "%d sessions and agents' keys that had been ended are in this database, as if it came"
+            " from a backup: they were ended again.",
             ended,
         )

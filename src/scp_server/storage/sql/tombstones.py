@@ -1,9 +1,10 @@
-"""Tombstones: which sessions were ended, kept beside the database and not in it.
+"""Tombstones: which sessions and agents' keys were ended, kept beside the database and not in it.
 
 A backup of the database holds the sessions of its day, tokens and all. When it is restored, those
-that were ended since must not come back: so each ending leaves its keyed hash in a file that is no
-part of the database, and every start ends what is written there and lives again. A tombstone is
-needed only until the session would have run out by itself.
+that were ended since must not come back, nor agents' keys that were revoked: so each ending leaves
+the keyed hash of the id in a file that is no part of the database, and every start ends what is
+written there and lives again. A tombstone is needed only until the session or the key would have
+run out by itself.
 
 This helps as long as the file is not put back to its older self together with the database.
 """
@@ -19,14 +20,16 @@ from typing import Final
 from sqlalchemy import Connection, delete, update
 
 from scp_server.domain.sessions import SessionState
-from scp_server.storage.sql.tables import consent_requests, sessions, vault
+from scp_server.storage.sql.tables import agents, consent_requests, sessions, vault
 
 _LOG: Final = logging.getLogger(__name__)
-FILE_NAME: Final = "ended-sessions"
+FILE_NAME: Final = "ended"
+FOREVER: Final = 1e11
+"""For what has no end of its own."""
 
 
 class Tombstones:
-    """A file of lines `<keyed hash of the session id> <until, in seconds>`, only added to."""
+    """A file of lines `<keyed hash of an id> <until, in seconds>`, only added to."""
 
     __slots__ = ("_path",)
 
@@ -34,13 +37,13 @@ class Tombstones:
         self._path = path
 
     def add(self, id_hash: bytes, until: float) -> None:
-        """Note that a session has ended; on the disk on return. A failure is only logged."""
+        """Note an end; on the disk on return. A failure is only logged."""
         try:
             with _locked(self._path) as descriptor:
                 os.write(descriptor, f"{id_hash.hex()} {until:.0f}\n".encode())
                 os.fsync(descriptor)
         except OSError as exc:
-            # The session must end all the same.
+            # It must end all the same.
             _LOG.error("%s cannot be written (%s).", self._path, exc.strerror)
 
     def apply(self, connection: Connection, *, now: float) -> int:
@@ -59,7 +62,7 @@ class Tombstones:
             return {}
         noted: dict[bytes, float] = {}
         for line in self._path.read_text("ascii", "replace").splitlines():
-            # A line that was torn by a crash is of a session that had not ended yet.
+            # A line that was torn by a crash is of something that had not ended yet.
             with contextlib.suppress(ValueError):
                 hashed, until = line.split()
                 noted[bytes.fromhex(hashed)] = float(until)
@@ -93,7 +96,13 @@ def _end(connection: Connection, id_hash: bytes, now: float) -> int:
     for pk in found:
         connection.execute(delete(vault).where(vault.c.session_pk == pk))
         connection.execute(delete(consent_requests).where(consent_requests.c.session_pk == pk))
-    return len(found)
+    revoked = (
+        update(agents)
+        .where(agents.c.key_hash == id_hash)
+        .values(key_hash=None, revoked_at=now)
+        .returning(agents.c.pk)
+    )
+    return len(found) + len(connection.execute(revoked).all())
 
 
 @contextmanager
