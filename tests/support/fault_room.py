@@ -15,7 +15,7 @@ from support.mirror import Mirror
 from support.mortal_server import CLOCK
 from support.processes import Child, fetch, operator_key
 from support.running import Answer
-from support.worlds import Kind
+from support.worlds import Kind, bustled
 
 from scp_sdk import AsyncSCPClient, SCPError
 from scp_sdk.sandbox_consent import consent_in_sandbox
@@ -72,8 +72,7 @@ class Consumer:
 
     def bustle(self, changes: int = 10, seed: int = 1) -> None:
         """Change the world."""
-        orders = {self.kind.bustle: changes, "seed": seed}
-        self.room.order(f"users/{self.account}/bustle", **orders)
+        bustled(self.room.sandbox.url, self.account, self.kind, changes, seed)
 
     def _world(self) -> object:
         return self.kind.world(self.room.sandbox.url, self.account)
