@@ -1,33 +1,12 @@
 """A database that is held, full or failing under a running server: told by code, and got over."""
 
-import resource
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import closing
 
 import anyio
 from support.fault_room import Consumer, Room
+from support.storage_faults import held, no_room
 from support.worlds import CALENDAR_EVENTS, GMAIL_MESSAGES
-
-UNLIMITED = resource.RLIM_INFINITY
-
-
-@contextmanager
-def held(database: Path) -> Iterator[None]:
-    """Another program writes, and does not finish."""
-    with closing(sqlite3.connect(database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-
-
-@contextmanager
-def no_room(pid: int) -> Iterator[None]:
-    """No file of the process grows any more: not the database's log, and not the log."""
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, UNLIMITED))
-    yield
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
 
 
 async def told_what_is_wrong(room: Room, session: str, says: str) -> None:
