@@ -5,7 +5,6 @@ import resource
 import signal
 import socket
 from contextlib import ExitStack
-from pathlib import Path
 
 import anyio
 import pytest
@@ -116,7 +115,7 @@ async def test_a_server_out_of_open_files_keeps_its_consumers_and_takes_new_ones
         await consumer.exact()
         pid, (soft, hard) = room.lives.pid, resource.prlimit(room.lives.pid, resource.RLIMIT_NOFILE)
         with ExitStack() as crowd:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(pid) + 3, hard))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
             for _ in range(12):
                 crowd.enter_context(half_a_request(room.url))
             # The connections to the provider and to the consumer are open already.
@@ -126,8 +125,3 @@ async def test_a_server_out_of_open_files_keeps_its_consumers_and_takes_new_ones
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
         with anyio.fail_after(20):
             assert (await room.call("/api/session", key=consumer.session_id)).status == 200
-
-
-def open_files(pid: int) -> int:
-    """How many files a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
