@@ -2,7 +2,8 @@
 
 Built as `scp_server.bootstrap` builds it, of the same classes with the same settings, but for: no
 provider and no REST API (the events come from here), limits so large that none is reached, though
-all of them count, and an audit trail that keeps nothing.
+all of them count, and an audit trail that keeps nothing, unless a fifth argument is `audited`: then
+each flush's rows are durable before it is written, as they always are in the product.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ from scp_server.engine.courses import Machinery
 from scp_server.engine.shares import Draft, Mark, Share
 from scp_server.engine.supervisor import EngineValues, Supervisor
 from scp_server.engine.window import Window
-from scp_server.ports.audit import AuditEntry
+from scp_server.ports.audit import AuditEntry, AuditTrail
 from scp_server.ports.connector import Connector
 from scp_server.ports.link import Link
 from scp_server.storage.sql.database import Stores, open_database
@@ -185,8 +186,10 @@ class Feeds:
         return self._found[to or 0].put()
 
 
-def _socketio(stores: Stores, seals: KeyringSeals) -> tuple[SocketIO, Supervisor]:
-    clock, trail, metrics = SystemClock(), NoTrail(), Metrics()
+def _socketio(
+    stores: Stores, seals: KeyringSeals, trail: AuditTrail
+) -> tuple[SocketIO, Supervisor]:
+    clock, metrics = SystemClock(), Metrics()
     machinery = Machinery(
         streams=stores.streams,
         sessions=stores.sessions,
@@ -248,7 +251,8 @@ async def serving(port: int, sessions: int) -> AsyncIterator[Subject]:
         async with open_database(
             url, seals=seals, envelopes=envelopes, clock=SystemClock()
         ) as stores:
-            socketio, supervisor = _socketio(stores, seals)
+            trail = stores.audit if sys.argv[5:] == ["audited"] else NoTrail()
+            socketio, supervisor = _socketio(stores, seals, trail)
             ids = await _open_sessions(stores, sessions)
             hello = ["40" + msgspec.json.encode({"session_id": each}).decode() for each in ids]
             feeds = Feeds(socketio)
