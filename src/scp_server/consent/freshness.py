@@ -1,6 +1,7 @@
 """Freshness: a valid access token now, and one refresh at a time."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -10,7 +11,7 @@ import structlog
 from scp_server.consent.origin import authority_of
 from scp_server.consent.rests import Rests
 from scp_server.consent.single_flight import SingleFlight
-from scp_server.domain.errors import ConsentLost, ProviderError, Remedy
+from scp_server.domain.errors import ConsentLost, ProviderError, Remedy, StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Grant, Session, SessionState
 from scp_server.ports.audit import AuditEntry, AuditTrail
@@ -123,7 +124,8 @@ class Freshness:
             if error.remedy is Remedy.ASK_USER:
                 return await self._lost(pk, grant, error)
             self._tell_operator(session.provider, error)
-            await self._record(pk, "token.refresh_failed", result=error.code.value)
+            with suppress(StorageUnavailable):  # what failed is not to be held up by that
+                await self._record(pk, "token.refresh_failed", result=error.code.value)
             raise
         self._meter.refreshed(session.provider, "ok")
         return await self._keep(pk, replace(fresh, version=grant.version + 1))
