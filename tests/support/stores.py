@@ -1,6 +1,7 @@
 """The core's stores, in memory, by the word of their ports."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from msgspec import structs
@@ -120,6 +121,11 @@ class MemorySessions:
             return False
         self._grants[pk] = grant
         return True
+
+    @asynccontextmanager
+    async def refreshing(self, pk: int) -> AsyncIterator[None]:
+        assert pk in self._rows
+        yield
 
     async def others_of_account(self, pk: int) -> int:
         self._check()

@@ -2,7 +2,8 @@
 
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -15,6 +16,7 @@ from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, 
 from scp_server.ports.clock import Clock
 from scp_server.ports.envelopes import Envelopes
 from scp_server.ports.seals import Seals
+from scp_server.storage.sql.refresh_locks import RefreshLocks
 from scp_server.storage.sql.requests import opened_request, sealed_request
 from scp_server.storage.sql.rows import (
     SELECT_SESSION,
@@ -40,9 +42,17 @@ _ALIVE: Final = sessions.c.state != SessionState.ENDED
 class SqlSessions:
     """Sessions in SQL. See the port `SessionStore`."""
 
-    __slots__ = ("_clock", "_envelopes", "_rows", "_seals", "_tombstones", "_transactions")
+    __slots__ = (
+        "_clock",
+        "_envelopes",
+        "_locks",
+        "_rows",
+        "_seals",
+        "_tombstones",
+        "_transactions",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it stands on, handed in one by one)
         self,
         transactions: Transactions,
         rows: SessionRows,
@@ -51,7 +61,9 @@ class SqlSessions:
         envelopes: Envelopes,
         clock: Clock,
         tombstones: Tombstones,
+        locks: RefreshLocks,
     ) -> None:
+        self._locks = locks
         self._transactions = transactions
         self._tombstones = tombstones
         self._rows = rows
@@ -200,6 +212,13 @@ class SqlSessions:
             return found.rowcount == 1
 
         return await self._write(pk, work)
+
+    @asynccontextmanager
+    async def refreshing(self, pk: int) -> AsyncIterator[None]:
+        """Held by one process at a time; within, what is read is what is stored now."""
+        async with self._locks.held(pk):
+            self._rows.forget(pk)
+            yield
 
     async def others_of_account(self, pk: int) -> int:
         """How many other sessions with tokens the same account has."""
