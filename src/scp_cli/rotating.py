@@ -43,7 +43,7 @@ class KeyState:
 
     kid: str
     role: str
-    """`writes`, `reads`, `next`, or `missing`."""
+    """`writes`, `reads`, `next`, `missing`, or `damaged`: then what is counted names no key."""
     under: Under
     last_written: float | None
     writers: int
@@ -78,7 +78,9 @@ class KeyDesk:
         self.source = source
         self.ring = read_keyring(source)
         self._engine = engine
-        with engine.begin() as connection:
+        # To look is not to keep a running server from writing.
+        self._reading = engine.execution_options(**{sqlite.READ_ONLY: True})
+        with self._reading.begin() as connection:
             root_keys.need_own(connection, KeyringSeals(self.ring))
 
     @property
@@ -91,7 +93,7 @@ class KeyDesk:
     def states(self) -> list[KeyState]:
         """Every sealing key there is, and every one that is needed and is not there."""
         ring = self.ring
-        with self._engine.begin() as connection:
+        with self._reading.begin() as connection:
             under = root_keys.under(connection, KeyringSeals(ring))
             written = root_keys.last_written(connection)
             holders = root_keys.holders(connection, now=time.time())
@@ -108,14 +110,12 @@ class KeyDesk:
 
     def holders(self) -> list[Holder]:
         """The running processes."""
-        with self._engine.begin() as connection:
+        with self._reading.begin() as connection:
             return root_keys.holders(connection, now=time.time())
 
     def unfinished(self) -> bool:
         """Whether something that opens is under another key than the one that writes."""
-        return any(
-            state.under for state in self.states() if state.role not in ("writes", "missing")
-        )
+        return any(state.under for state in self.states() if state.role in ("reads", "next"))
 
     def add(self) -> str:
         """Put a new key of kind `next` into the file; the one that waits there already, if any."""
@@ -160,10 +160,11 @@ class KeyDesk:
         while count := self._pass(at_once, progress, broken):
             # Somebody may still have written with the old key behind our back.
             moved += count
-        with self._engine.begin() as connection:
-            root_keys.rewrap_check(connection, KeyringSeals(self.ring))
         # No copy under the old key is left in the log; the database overwrites what it deletes.
         sqlite.truncate_log(self._engine)
+        # Last: as long as it is under the old key, the rotation is unfinished.
+        with self._engine.begin() as connection:
+            root_keys.rewrap_check(connection, KeyringSeals(self.ring))
         return moved, sorted(broken)
 
     def _pass(self, at_once: int, progress: Progress, broken: set[int]) -> int:
@@ -231,7 +232,7 @@ def moment(at: float) -> str:
 
 def _role(ring: Keyring, kid: str) -> str:
     if kid not in ring.kids:
-        return "missing"
+        return kid if kid == root_keys.DAMAGED else "missing"
     if kid == ring.current_kid:
         return "writes"
     return "next" if kid == ring.waiting_kid else "reads"

@@ -1,5 +1,6 @@
 """Keys are rotated while a server streams, and the rotation is killed at every step of it."""
 
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final
 import anyio
 import socketio
 from anyio import to_thread
+from support.canaries import finds
 from support.mortal_keys import At, KeysCommand, keys_command
 from support.processes import KEPT
 from support.running import Server, StartSandbox, StartServer, assert_quiet, message_ids
@@ -29,9 +31,9 @@ STEPS: Final[tuple[At, ...]] = (
     ("batch", 1, "after"),  # a batch is wrapped, and not committed
     ("batch", 2, "before"),  # a batch is committed
     ("batch", 2, "after"),  # another one is, and the next is not
-    ("check", 1, "before"),  # all data keys are wrapped
+    ("log", 1, "before"),  # all data keys are wrapped; copies under the old key are in the log
+    ("check", 1, "before"),  # they are gone from there
     ("check", 1, "after"),  # the check is sealed, and not committed
-    ("log", 1, "before"),  # copies under the old key are left in the log
 )
 
 
@@ -106,6 +108,7 @@ async def test_a_rotation_killed_at_every_step_loses_nothing_of_a_stream_that_ru
         sandbox, limits__stream_events_per_minute="0", limits__data_requests_per_minute="0"
     )
     data = server.folder / "data"
+    first = (data / "keys").read_text()
     with anyio.fail_after(300), keys_command(data, KEPT) as command:
         session = await server.open_session("gmail_messages", "calendar_events")
         waiting = [await server.pending_session("gmail_messages") for _ in range(WAITING)]
@@ -127,6 +130,15 @@ async def test_a_rotation_killed_at_every_step_loses_nothing_of_a_stream_that_ru
         await finished(server, command, reader, old)
     assert set(reader.items) == set(message_ids(sandbox))
     assert_quiet(server)
+    assert_keys_are_nowhere_else(server.folder, first + (data / "keys").read_text())
+
+
+def assert_keys_are_nowhere_else(folder: Path, text: str) -> None:
+    """No log, database or file left by a crash has a key in it, in any spelling."""
+    found = re.findall(r"^\w+ (\w+) (\S+)", text, re.MULTILINE)
+    assert len({kid for kid, _ in found}) == 3  # old, new, index
+    spared = [folder / "data" / "keys"]
+    assert finds({f"key {kid}": secret for kid, secret in found}, [folder], spared) == []
 
 
 async def finished(server: Server, command: KeysCommand, reader: Reader, old: str) -> None:
@@ -134,6 +146,7 @@ async def finished(server: Server, command: KeysCommand, reader: Reader, old: st
     data = server.folder / "data"
     await keys(command, "rotate", *BATCHES)
     ring = read_keyring(KeyFile(data / "keys"))
+    assert len(ring.kids) == 2
     assert ring.kids[-1] == old
     await keys(command, "retire", old, "--forget-cursors")
     assert old not in read_keyring(KeyFile(data / "keys")).kids

@@ -133,6 +133,21 @@ async def test_a_start_without_a_key_that_sessions_are_under_is_refused_naming_i
             pass
 
 
+async def test_a_row_that_names_no_key_at_all_keeps_no_server_from_starting(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "scp.db"
+    async with sql_stores(path, OLD) as stores:
+        one, other = await one_of_each(stores, "a"), await one_of_each(stores, "b")
+    sql(path, "UPDATE vault SET wrapped_key = ? WHERE session_pk = ?", "\x1b[31m rubbish", one)
+    async with sql_stores(path, OLD) as stores:
+        with pytest.raises(SealBroken):
+            await stores.sessions.grant(one)
+        assert await stores.sessions.grant(other) is not None
+        await stores.keys.suffice([OLD.current_kid])
+    assert under(path)[root_keys.DAMAGED] == Under(data_keys=1)
+
+
 async def test_a_start_with_another_index_key_is_refused_even_with_the_right_sealing_key(
     tmp_path: Path,
 ) -> None:

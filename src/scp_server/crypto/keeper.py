@@ -8,6 +8,7 @@ database which keys it has, so that none is written with before everybody reads 
 
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -53,7 +54,8 @@ class KeyKeeper:
         async with create_task_group() as tasks:
             tasks.start_soon(self._look)
             tasks.start_soon(self._hold_on)
-            if _HANGUP is not None:
+            if _HANGUP is not None and not sys.stdin.isatty():
+                # In a terminal it is the window that was closed: then the server ends.
                 tasks.start_soon(self._obey, _HANGUP)
             yield
             tasks.cancel_scope.cancel()

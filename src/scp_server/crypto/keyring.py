@@ -21,7 +21,7 @@ MEND: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Held:
     """The keys of one moment: exchanged as a whole, as threads seal while they are renewed."""
 

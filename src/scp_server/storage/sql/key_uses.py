@@ -35,7 +35,8 @@ class SqlKeyUses:
 
         def work(connection: Connection) -> dict[str, int]:
             used = root_keys.under(connection, self._seals)
-            return {kid: each.data_keys for kid, each in used.items() if kid not in kids}
+            has = frozenset(kids).__contains__
+            return {k: each.data_keys for k, each in used.items() if root_keys.lacks(k, has)}
 
         if missing := await self._transactions.read(work):
             raise root_keys.lost_keys(missing)

@@ -7,8 +7,9 @@ anew moves all of it. What has left the server (cursors) is under a root key too
 only by when the key was last written with.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,9 @@ SILENT_SECONDS: Final = 60.0
 """A process that was not heard of for so long is gone; they speak up every quarter of it."""
 SEAL_SECONDS: Final = KEPT_SECONDS
 """What leaves the server sealed is good for so long at most: cursors are."""
+DAMAGED: Final = "damaged"
+"""In the place of a key's id: what is there is not one."""
+_HEX: Final = re.compile(r"[0-9a-f]{8}")
 _REMEMBERED: Final = SEAL_SECONDS + DAY
 _CHECKED: Final = b"scp"
 _CHECK: Final = "database"
@@ -84,7 +88,7 @@ def check_keys(connection: Connection, seals: Seals, envelopes: Envelopes) -> No
         connection.execute(insert(key_checks), values)
     need_own(connection, seals)
     used = under(connection, seals)
-    if missing := {kid: each.data_keys for kid, each in used.items() if not envelopes.has(kid)}:
+    if missing := {kid: each.data_keys for kid, each in used.items() if lacks(kid, envelopes.has)}:
         raise lost_keys(missing)
     if seals.open(_CHECK, connection.execute(_CHECK_ROW).one().sealed) != _CHECKED:
         raise _foreign()
@@ -97,23 +101,28 @@ def need_own(connection: Connection, seals: Seals) -> None:
         raise _foreign()
 
 
+def lacks(kid: str, has: Callable[[str], bool]) -> bool:
+    """Whether a key is needed and not there. One damaged row keeps no server from starting."""
+    return kid != DAMAGED and not has(kid)
+
+
 def lost_keys(missing: Mapping[str, int]) -> StartRefused:
     """The refusal to go on without keys that sessions still need."""
     told = ", ".join(f"{kid} (sessions: {count})" for kid, count in sorted(missing.items()))
     return StartRefused(
         f"The database still needs sealing keys that are not there: {told}. Put them back, after"
-        " the one that writes; `securecontext keys rewrap` and `keys retire` take leave of a key"
-        " without losing a session."
+        " the one that writes. Of a key that is lost for good, `securecontext keys retire <key>"
+        " --end-sessions` ends the sessions."
     )
 
 
 def under(connection: Connection, seals: Seals) -> dict[str, Under]:
-    """How much is under each key."""
+    """How much is under each key, by its id; what names none is `DAMAGED`."""
     keys: Counter[str] = Counter()
     for kid, count in connection.execute(select(_kid, func.count()).group_by(_kid)):
-        keys[kid] = count
+        keys[kid if _HEX.fullmatch(kid) else DAMAGED] += count
     sealed = connection.execute(select(key_checks.c.sealed)).scalars()
-    checks = Counter(seals.kid_of(each) or "" for each in sealed)
+    checks = Counter(seals.kid_of(each) or DAMAGED for each in sealed)
     return {
         kid: Under(data_keys=keys[kid], checks=checks[kid]) for kid in sorted(keys.keys() | checks)
     }
