@@ -73,7 +73,7 @@ async def test_a_server_asked_to_end_while_it_starts_ends_and_its_streams_go_on_
         assert await to_thread.run_sync(room.lives.end) == 0
         count = len(room.lives.ends)
         point = Point(label="Supervisor._resume", k=1, side="term")
-        await to_thread.run_sync(room.lives.begin, point, True)
+        await to_thread.run_sync(room.lives.conceive, point)
         assert await to_thread.run_sync(room.lives.ended, count) in {0, -signal.SIGTERM}
         await to_thread.run_sync(room.lives.begin, None)
         consumer.bustle()

@@ -130,7 +130,10 @@ async def test_a_token_is_only_sent_to_who_proves_to_be_the_provider(
         "another authority": other.server(tmp_path),
     }[wrong]
     connector = aiohttp.TCPConnector(ssl=ours.trusted())
-    async with secured(presented) as (url, seen), aiohttp.ClientSession(connector=connector) as http:
+    async with (
+        secured(presented) as (url, seen),
+        aiohttp.ClientSession(connector=connector) as http,
+    ):
         address = url.replace("https:", "http:") if wrong == "no TLS" else url
         provider = link_to(address, http, None, tries=2)
         if not wrong:
@@ -164,7 +167,7 @@ async def test_an_answer_longer_than_it_says_is_no_answer() -> None:
         request.transport.close()
         return web.Response()
 
-    async with google(scripted(lying, lying, answer(OK))) as provider:  # type: ignore[arg-type]
+    async with google(scripted(lying, lying, answer(OK))) as provider:
         assert await provider.link.perform(asking(get())) == (Reply(body={"id": "a"}),)
         assert provider.outcomes[-1] == "ok"
         assert "ok" not in provider.outcomes[:-1]

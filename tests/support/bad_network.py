@@ -79,7 +79,10 @@ class BadNetwork:
 
     async def _through(self, client: SocketStream) -> None:
         host, port = self._behind.host or "", self._behind.port or 0
-        async with await anyio.connect_tcp(host, port) as server, anyio.create_task_group() as tasks:
+        async with (
+            await anyio.connect_tcp(host, port) as server,
+            anyio.create_task_group() as tasks,
+        ):
 
             async def back() -> None:
                 await self._bring(server, client, answers=True)

@@ -17,7 +17,7 @@ from support.processes import Child, fetch, operator_key
 from support.running import Answer
 from support.worlds import Kind, bustled
 
-from scp_sdk import AsyncSCPClient, SCPError
+from scp_sdk import AsyncSCPClient, Event, SCPError
 from scp_sdk.sandbox_consent import consent_in_sandbox
 
 WITHIN: Final = 15.0
@@ -43,17 +43,23 @@ class Consumer:
     account: str
     stream_id: str
     mirror: Mirror = field(default_factory=Mirror)
+    _hearing: anyio.Event = field(default_factory=anyio.Event)
 
     async def run(self) -> None:
         """Follow, until cancelled or at the end."""
-        stream = self.client.stream(stream_id=self.stream_id, on_event=self.mirror.hear)
+        stream = self.client.stream(stream_id=self.stream_id, on_event=self._hear)
         await self.mirror.follow(stream)
+
+    def _hear(self, event: Event) -> None:
+        self.mirror.hear(event)
+        self._hearing.set()
+        self._hearing = anyio.Event()
 
     async def exact(self) -> None:
         """Wait until it holds the provider's world."""
         with anyio.move_on_after(WITHIN) as waiting:
             while await to_thread.run_sync(self._world) != self._held():
-                await anyio.sleep(0.05)
+                await self.mirror.changed()
         assert not waiting.cancelled_caught, f"{self.mirror.told} {await self.state()}"
 
     async def told(self, what: str) -> str:
@@ -61,7 +67,7 @@ class Consumer:
         found: list[str] = []
         with anyio.move_on_after(WITHIN):
             while not (found := [told for told in self.mirror.told if told.startswith(what)]):
-                await anyio.sleep(0.02)
+                await self._hearing.wait()
         assert found, f"{self.mirror.told} {await self.state()}"
         return found[-1]
 
@@ -152,13 +158,17 @@ class Room:
 
     @asynccontextmanager
     async def consumer(
-        self, kind: Kind, session: tuple[str, str] | None = None, **more: Any
+        self, kind: Kind, session: tuple[str, str] | None = None
     ) -> AsyncIterator[Consumer]:
         """Somebody who follows a new stream of a kind, until the context is left."""
         session_id, account = session or await self.session(kind)
         async with AsyncSCPClient(self.url, session_id) as client:
-            started = {"stream_type": kind.stream_type, "real_time": True, "batch_size": 10}
-            stream_id = await client.start_stream(rate_limit_per_minute=600, **(started | more))
+            stream_id = await client.start_stream(
+                stream_type=kind.stream_type,
+                real_time=True,
+                batch_size=10,
+                rate_limit_per_minute=600,
+            )
             consumer = Consumer(
                 room=self,
                 kind=kind,

@@ -59,7 +59,9 @@ class Lives:
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
-        self._reading = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reading = threading.Thread(
+            target=self._read, args=(self._process.stdout,), daemon=True
+        )
         self._reading.start()
         try:
             self.begin(None)
@@ -77,15 +79,13 @@ class Lives:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def begin(self, at: Point | None, at_once: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Let a life begin, after the last one has ended. Returns when it listens, or `at_once`.
+    def begin(self, at: Point | None) -> None:
+        """Let a life begin, after the last one has ended. Returns when it listens.
 
         If it dies, another begins that does not.
         """
         before = len(self.ends)
-        self._ask(at)
-        if at_once:
-            return
+        self.conceive(at)
         self._until(lambda: self._here or any(end != -signal.SIGKILL for end in self.ends[before:]))
         if not self._here:
             raise AssertionError(self._told())
@@ -108,7 +108,8 @@ class Lives:
         os.kill(self.pid, signal.SIGKILL)
         self._until(lambda: len(self.ends) > count and self._here)
 
-    def _ask(self, at: Point | None) -> None:
+    def conceive(self, at: Point | None) -> None:
+        """Let a life begin that may never come to listen."""
         port = self.url.rsplit(":", 1)[1] if self.url else "0"
         life = {"port": port, "at": [at.label, at.k, at.side] if at else None}
         if self._process.stdin is None:
@@ -133,9 +134,11 @@ class Lives:
                 self._here = False
                 self.ends.append(int(rest))
                 if self._again and self.ends[-1] == -signal.SIGKILL:
-                    self._ask(None)
+                    self.conceive(None)
             case _ if found := re.search(r"listens on (http://\S+)", line):
                 self.url, self._here = found[1], True
+            case _:
+                pass
 
     def _until(self, met: Callable[[], bool]) -> None:
         with self._said:

@@ -108,6 +108,11 @@ def _places() -> list[tuple[type, str]]:
     return found
 
 
+def _say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def live(port: str, at: tuple[str, int, str] | None) -> None:
     """Be a server, until the end."""
     os.environ["SCP_PORT"] = port
@@ -119,7 +124,7 @@ def live(port: str, at: tuple[str, int, str] | None) -> None:
     try:
         commands.main(args=["serve"], standalone_mode=False)
     finally:
-        print("CALLS", json.dumps(fate.calls), flush=True)
+        _say("CALLS", json.dumps(fate.calls))
 
 
 def _outlive(pid: int) -> None:
@@ -130,7 +135,7 @@ def _outlive(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     os.close(gone)
     _, status = os.waitpid(pid, 0)
-    print("GONE", os.waitstatus_to_exitcode(status), flush=True)
+    _say("GONE", os.waitstatus_to_exitcode(status))
 
 
 def _hurry() -> None:
@@ -141,7 +146,8 @@ def _hurry() -> None:
     limits.__init__.__kwdefaults__ = NETWORK
     sqlite = importlib.import_module("scp_server.storage.sql.sqlite")
     patient = [pragma for pragma in sqlite._PRAGMAS if "busy_timeout" not in pragma]
-    sqlite._PRAGMAS = (f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}", *patient)
+    hurried = (f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}", *patient)
+    setattr(sqlite, "_PRAGMAS", hurried)  # noqa: B010  (a module that is named by a string)
 
 
 def _turn_the_clock(file: str) -> None:
@@ -170,7 +176,7 @@ def main() -> None:
             at = asked["at"]
             live(asked["port"], (at[0], at[1], at[2]) if at else None)
             return
-        print("LIFE", pid, flush=True)
+        _say("LIFE", pid)
         _outlive(pid)
 
 
