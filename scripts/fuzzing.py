@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of one target for some seconds (atheris); exits with 1 on a finding.
 
-`.venv/bin/python scripts/fuzzing.py packets --seconds 60`. What it found is printed as Python bytes,
-to be kept among the seeds in `tests/fuzz/seeds.py`.
+`.venv/bin/python scripts/fuzzing.py packets --seconds 60`. What it found is printed as Python
+bytes, to be kept among the seeds in `tests/fuzz/seeds.py`.
 """
 
 import argparse
@@ -24,9 +24,13 @@ LONGEST = 4096
 def main() -> None:
     """Fuzz; atheris ends the process."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=sorted(TARGETS))
+    parser.add_argument("target", nargs="?", choices=sorted(TARGETS))
+    parser.add_argument("--list", action="store_true", help="name the targets")
     parser.add_argument("--seconds", type=int, default=60)
     asked = parser.parse_args()
+    if asked.list or asked.target is None:
+        print(*TARGETS)
+        return
     corpus = Path(tempfile.mkdtemp(prefix="scp-fuzz-"))
     for number, seed in enumerate(SEEDS[asked.target]):
         (corpus / str(number)).write_bytes(seed)
