@@ -32,6 +32,10 @@ def test_what_is_counted_is_read_under_its_name() -> None:
     meter.quota_believed(Provider.MICROSOFT, "outlook", 9_900)
     meter.refreshed(Provider.GOOGLE, "ok")
     meter.failed(ErrorCode.STREAM_NOT_FOUND)
+    meter.sockets(4)
+    meter.turned_away("head_too_large")
+    for lag in (0.25, 2.5, 0.5):
+        meter.loop_lag(lag)
     assert read(meter.text()) == {
         (metrics.STREAMS_ACTIVE, ()): 3,
         (metrics.CONNECTIONS, ()): 2,
@@ -47,6 +51,10 @@ def test_what_is_counted_is_read_under_its_name() -> None:
         (metrics.QUOTA_BELIEVED, ("microsoft", "outlook")): 9_900,
         (metrics.REFRESHES, ("ok", "google")): 1,
         (metrics.ERRORS, ("STREAM_NOT_FOUND",)): 1,
+        (metrics.SOCKETS, ()): 4,
+        (metrics.TURNED_AWAY, ("head_too_large",)): 1,
+        (metrics.LOOP_LAG, ()): 0.5,
+        (metrics.LOOP_LAG_MAX, ()): 2.5,
     }
 
 

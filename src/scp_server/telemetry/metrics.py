@@ -80,7 +80,9 @@ class Metrics:
             SUSPICIONS, "Bursts of refusals, by what was refused.", ("what",), registry=registry
         )
         self._errors = Counter(ERRORS, "Errors answered, by code.", ("code",), registry=registry)
+        self._listen(registry)
 
+    def _listen(self, registry: CollectorRegistry) -> None:
         self._sockets = Gauge(SOCKETS, "Sockets of clients open now.", registry=registry)
         self._turned_away = Counter(
             TURNED_AWAY,
