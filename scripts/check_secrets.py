@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from detect_secrets import SecretsCollection
+from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.settings import get_plugins, transient_settings
 
 HERE = Path(__file__).parent

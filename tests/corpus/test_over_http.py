@@ -176,7 +176,7 @@ FIELDS = {
     "/api/sessions/exchange": ["code"],
     "/api/stream/{stream_id}/stop": ["session_id", "reason"],
 }
-FINE = {
+FINE: dict[str, dict[str, object]] = {
     "/api/stream/start": {"stream_type": "gmail_messages", "max_results": 1},
     "/api/sessions": {"provider": "google", "stream_types": ["gmail_messages"]},
     "/api/sessions/exchange": {},
