@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path("docs/soak.md")
-WORLDS = ["tests/world", "tests/bad_input", "-k", "ends_with or damaged_item"]
+CHOSEN = "ends_with or damaged_item or any_await"
+WORLDS = ["tests/world", "tests/bad_input", "tests/crash_points", "-k", CHOSEN]
 STRANGERS = ["tests/corpus", "tests/api/test_schemathesis.py", "tests/fuzz"]
 FUZZING = Path(__file__).with_name("fuzzing.py")
 

@@ -24,7 +24,7 @@ from scp_server.providers.exchange import TimeLimits
 
 OK = (200, {"id": "a"})
 HASTY = TimeLimits(connect=0.5, idle=0.1, total=0.4)
-BODY = 200_000_000
+BODY = 60_000_000
 
 
 @asynccontextmanager
@@ -157,7 +157,7 @@ async def test_an_answer_that_unpacks_to_more_than_it_may_is_not_unpacked() -> N
             await provider.link.perform(asking(get()))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert peak < 50_000_000, peak
+    assert peak < 10_000_000, peak
 
 
 async def test_an_answer_longer_than_it_says_is_no_answer() -> None:
