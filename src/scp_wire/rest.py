@@ -302,7 +302,8 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     action: str
     actor: str
-    """Who: `user`, `session`, `operator`, `server`, `agent:<label>`, `address:<keyed hash>`."""
+    """Who: `user`, `session`, `operator`, `server`, `key:<name>`, `agent:<label>` (unverified),
+    `address:<keyed hash>`."""
     result: str
     """`ok`, or an error code."""
     stream_id: str | None

@@ -14,7 +14,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """consent.granted, consent.renewed, token.refreshed, stream.started, delivered, ...: all of
     them are in docs/audit.md."""
     actor: str
-    """user, operator, server, session, agent:<label> (labels are unverified), or
+    """user, operator, server, session, key:<name>, agent:<label> (labels are unverified), or
     address:<keyed hash> of somebody who presented nothing that is known."""
     result: str = "ok"
     """ok, or an error code."""
