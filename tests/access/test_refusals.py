@@ -1,5 +1,8 @@
 """Refusals: bursts are noticed, exactly and with bounded memory, and rows are not lost."""
 
+import io
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 from support.engine import SilentMeter
@@ -12,6 +15,7 @@ from scp_server.crypto.seals import KeyringSeals
 from scp_server.domain.addresses import client_of
 from scp_server.domain.errors import InvalidRequest, SessionNotFound
 from scp_server.domain.suspicion import REMEMBERED, AlarmValues, Refused, Suspicion
+from scp_server.telemetry.logs import logging_to
 
 ERROR = SessionNotFound("There is no such session.")
 
@@ -69,6 +73,19 @@ async def test_a_session_is_one_culprit_wherever_it_comes_from() -> None:
         ("refused.credentials", 7),
         ("suspicion.credentials", 7),
     ]
+
+
+async def test_a_burst_is_one_line_in_the_log_that_names_who_and_from_where() -> None:
+    room, out = Room(), io.StringIO()
+    with logging_to(out, style="json"):
+        for _ in range(9):
+            room.refusals.note(ERROR, host="192.0.2.77")
+    await room.refusals.write()
+    (line,) = map(json.loads, out.getvalue().splitlines())
+    assert (line["event"], line["level"], line["what"]) == ("suspicious", "warning", "credentials")
+    assert (line["times"], line["from_address"]) == (3, "192.0.2.77")
+    assert line["who"] == room.audit.rows[0].actor
+    assert "192.0.2.77" not in str(room.audit.rows)
 
 
 def test_an_ipv6_network_is_one_client() -> None:
