@@ -84,6 +84,13 @@ async def test_a_file_that_was_written_anew_is_taken_up_without_being_told(room:
     assert room.uses.forgotten == 2
 
 
+async def test_a_failure_inside_comes_out_as_it_is(room: Room) -> None:
+    with pytest.raises(KeyError, match="mine"):
+        async with room.keeper.running():
+            raise KeyError("mine")
+    assert room.uses.gone
+
+
 @pytest.mark.skipif(os.name != "posix", reason="no SIGHUP")
 async def test_a_hangup_reads_the_keys_again(room: Room) -> None:
     with anyio.fail_after(20):

@@ -50,6 +50,7 @@ class KeyKeeper:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep the keys until the context is left."""
+        failure: Exception | None = None
         await self._hold()
         async with create_task_group() as tasks:
             tasks.start_soon(self._look)
@@ -57,10 +58,15 @@ class KeyKeeper:
             if _HANGUP is not None and not sys.stdin.isatty():
                 # In a terminal it is the window that was closed: then the server ends.
                 tasks.start_soon(self._obey, _HANGUP)
-            yield
+            try:
+                yield
+            except Exception as exc:  # noqa: BLE001  (raised below, outside: no group around it)
+                failure = exc
             tasks.cancel_scope.cancel()
         with CancelScope(shield=True):
             await self._let_go()
+        if failure is not None:
+            raise failure
 
     async def renew(self) -> None:
         """Read the source again, and take what it says if nothing is lost by that."""
