@@ -54,6 +54,7 @@ PLACES: Final = (
 HASTE: Final = {
     "scp_server.engine.cadence": {"QUICK": 0.1, "SLOW": 0.3, "DURING_BACKFILL": 0.1},
     "scp_server.domain.backoff": {"FIRST_DELAY": 0.1, "MAX_DELAY": 0.8},
+    "scp_server.providers.link": {"LONG": 0.3},
 }
 """Seconds between looks at a provider and between tries: a life is short here."""
 NETWORK: Final = {"connect": 0.5, "idle": 0.4, "total": 0.8}

@@ -207,6 +207,8 @@ class ProviderError(ScpError):
 
     code = ErrorCode.PROVIDER_ERROR
     remedy: ClassVar[Remedy] = Remedy.BACK_OFF
+    lasting: bool = False
+    """Whether the provider was waited for so long that consumers should know at once."""
 
 
 class ProviderRateLimited(ProviderError):
