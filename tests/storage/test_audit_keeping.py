@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 from support.sql_stores import NOW, consented, new_keyring, sql, sql_stores
+from support.time_and_chance import TurnedClock
 
 from scp_server.crypto.seals import KeyringSeals
 from scp_server.ports.audit import AuditEntry
@@ -113,6 +114,24 @@ async def test_a_purge_does_not_hide_what_was_meddled_with(tmp_path: Path, store
     for fault in (gone.fault, (await stores.keeping.verify()).fault):
         assert fault is not None
         assert (fault.kind, fault.n) == ("missing", 10)
+
+
+async def test_the_server_keeps_what_is_not_older_than_its_setting_and_0_keeps_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "scp.db"
+    async with sql_stores(path, clock=TurnedClock(NOW + 30 * 86_400.0)) as stores:
+        await stores.audit.record(*(entry(day * 86_400) for day in range(30)))
+        await stores.keeping.keep(0)
+        assert len(kept(tmp_path)) == 30
+        await stores.keeping.keep(10)
+        assert min(kept(tmp_path)) == 20 * 86_400
+        assert caplog.messages == []
+        for statement in ("DROP TRIGGER audit_is_not_changed", "UPDATE audit SET items = 9"):
+            sql(path, statement)
+        await stores.keeping.keep(5)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "meddled" in caplog.messages[0]
 
 
 # -- exporting ------------------------------------------------------------------------------------
