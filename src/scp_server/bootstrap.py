@@ -160,10 +160,9 @@ async def serve(
     """
     most = sockets_allowed(settings.limits.sockets)
     async with running(settings) as server:
-        ready()
         door = Door(door_bounds(settings, most), server.metrics, server.clock.monotonic)
         farewells = (server.supervisor.drain, server.socketio.emptied)
-        listener = Listener(tls=tls_files(settings), proxies=settings.trusted_proxies)
+        listener = Listener(tls=tls_files(settings), proxies=settings.trusted_proxies, ready=ready)
         http, websockets = bounded(HttpBounds(), door), seated(lane(server.socketio.server))
         await listener.serve(server.app, http, websockets, list(sockets), farewells)
 

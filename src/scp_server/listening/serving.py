@@ -11,6 +11,7 @@ from typing import Final
 
 import anyio
 import uvicorn
+from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
 from scp_server.listening.accepting import AcceptingTold
@@ -29,6 +30,8 @@ class Listener:
 
     tls: tuple[Path, Path] | None = None
     proxies: tuple[str, ...] = ()
+    ready: Callable[[], None] = lambda: None
+    """Called once signals are obeyed."""
 
     async def serve(
         self,
@@ -55,12 +58,15 @@ class Listener:
             ssl_certfile=cert,
             ssl_keyfile=key,
         )
-        await _obeying(_DrainingServer(config, farewells), sockets)
+        await _obeying(_DrainingServer(config, farewells), sockets, self.ready)
 
 
-async def _obeying(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
-    async def obey() -> None:
+async def _obeying(
+    server: uvicorn.Server, sockets: list[socket.socket], ready: Callable[[], None]
+) -> None:
+    async def obey(*, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
             async for _ in signals:
                 # The second time, somebody does not want to wait.
                 server.force_exit = server.should_exit
@@ -68,7 +74,8 @@ async def _obeying(server: uvicorn.Server, sockets: list[socket.socket]) -> None
 
     asyncio.get_running_loop().set_exception_handler(AcceptingTold())
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(obey)
+        await tasks.start(obey)
+        ready()
         await server.serve(sockets=sockets)
         tasks.cancel_scope.cancel()
 
