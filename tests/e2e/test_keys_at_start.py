@@ -15,9 +15,9 @@ import pytest
 from anyio import to_thread
 from support.mortal_keys import KeysCommand, keys_command
 from support.processes import KEPT, Child
-from support.running import StartServer, assert_quiet
+from support.running import Server, StartServer, assert_quiet
 from support.sealed_rows import opened
-from support.sql_stores import sql_stores
+from support.sql_stores import sql, sql_stores
 
 from scp_server.crypto.key_lines import (
     key_line,
@@ -54,9 +54,6 @@ def refused(folder: Path, **settings: str) -> str:
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory that a server has used."""
     folder = tmp_path_factory.mktemp("used")
-    create_private(folder / "keys", WEAK)
-    assert "is not random" in refused(folder)
-    (folder / "keys").unlink()
 
     async def use() -> None:
         KeyFile(folder / "keys").make()
@@ -90,7 +87,18 @@ def test_a_server_does_not_start_with_weak_wrong_or_missing_keys_and_says_why(
     assert (used / "scp.db").read_bytes() == before
 
 
-async def rotated(command: KeysCommand, served: Path, process: int) -> None:
+async def hung_up(server: Server, *, writes: str, reads: int) -> None:
+    """Send a hangup and wait until the server writes with that key and reads with so many."""
+    os.kill(server.child.process.pid, signal.SIGHUP)
+    query = "SELECT reads FROM key_holders WHERE writes = ? ORDER BY seen_at DESC LIMIT 1"
+    while True:
+        found = sql(server.folder / "data" / "scp.db", query, writes)
+        if found and len(found[0][0].split()) == reads:
+            return
+        await anyio.lowlevel.checkpoint()
+
+
+async def rotated(command: KeysCommand, served: Path, server: Server) -> None:
     """Rotate by hand, as `keys rotate` says; a hangup lets the server read the keys again."""
 
     async def keys(*arguments: str) -> str:
@@ -101,25 +109,18 @@ async def rotated(command: KeysCommand, served: Path, process: int) -> None:
     def write(change: Callable[[str], str]) -> None:
         replace_private(served, change(served.read_text()))
 
-    async def hangup() -> None:
-        os.kill(process, signal.SIGHUP)
-        while "Running servers: 1.\n" not in await keys("status"):
-            pass
-
     (old,) = read_keyring(KeyFile(served)).kids
     line = re.search(r"^ +(next .*)$", await keys("rotate"), re.MULTILINE)
     assert line is not None
     write(lambda text: with_next(text, line[1]))
-    await hangup()
+    await hung_up(server, writes=old, reads=2)
     write(with_next_first)
-    os.kill(process, signal.SIGHUP)
     new = read_keyring(KeyFile(served)).current_kid
-    while not re.search(rf"{new} +writes .* now, by 1", await keys("status")):
-        pass
+    await hung_up(server, writes=new, reads=2)
     assert "1 data keys were wrapped" in await keys("rewrap")
     assert "its line may go" in await keys("retire", old, "--forget-cursors")
     write(lambda text: without(text, old))
-    os.kill(process, signal.SIGHUP)
+    await hung_up(server, writes=new, reads=1)
 
 
 async def test_keys_that_a_command_serves_are_rotated_without_a_restart(
@@ -136,7 +137,7 @@ async def test_keys_that_a_command_serves_are_rotated_without_a_restart(
         anyio.fail_after(120),
         keys_command(data, KEPT, **settings) as command,
     ):
-        await rotated(command, served, server.child.process.pid)
+        await rotated(command, served, server)
     ring = read_keyring(KeyFile(served))
     assert len(ring.kids) == 1
     assert opened(data / "scp.db", ring)["vault.tokens"]
