@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from scp_server.domain.errors import SessionNotFound, StorageUnavailable
+from scp_server.domain.errors import InvalidRequest, SessionNotFound, StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, SessionState
 from scp_server.ports.audit import AuditEntry, AuditPage, AuditQuery
@@ -189,6 +189,10 @@ class MemoryAudit:
             for row in self.rows
             if query.session_pk in {None, row.session_pk} and query.action in {None, row.action}
         ]
+        if query.cursor is not None and not query.cursor.isdecimal():
+            raise InvalidRequest("cursor is of no page.", field="cursor")
+        if not (query.cursor or "0").isdecimal():
+            raise InvalidRequest("This cursor is of no page of yours.", field="cursor")
         after = int(query.cursor or 0)
         shown = mine[::-1][after : after + query.limit]
         more = after + query.limit < len(mine)
