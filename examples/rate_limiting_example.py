@@ -22,7 +22,7 @@ def headers(url: str, session_id: str) -> tuple[int, int]:
         f"{url}/api/session", headers={"Authorization": f"Bearer {session_id}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  (as above)
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # nosec B310
             fields = answer.headers
     except urllib.error.HTTPError as refusal:
         fields = refusal.headers  # a refusal has them too

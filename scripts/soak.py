@@ -1,4 +1,5 @@
-"""Many seeds of the tests that draw their course at random; the result goes to docs/soak.md.
+"""Many seeds of the tests that draw their course at random, the whole corpus of bad input, and
+fuzzing; the result goes to docs/soak.md.
 
 Of what fails it tells the test, the assertion and the example: nothing has to be run again to know.
 """
@@ -17,8 +18,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 PAGE = Path("docs/soak.md")
-WORLDS = ["tests/world", "tests/bad_input"]
-COURSES = "ends_with or damaged_item"
+WORLDS = ["tests/world", "tests/bad_input", "tests/crash_points"]
+COURSES = "ends_with or damaged_item or any_await"
+STRANGERS = ["tests/corpus", "tests/api/test_schemathesis.py", "tests/fuzz"]
+FUZZING = Path(__file__).with_name("fuzzing.py")
 PROCESSES = 2
 EXAMPLE = "Falsified by: "
 """Begins the line in which a property names the example it failed on."""
@@ -35,40 +38,61 @@ class Failure:
     example: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one part: its closing line, what failed, and how long it took."""
+
+    closing: str
+    failed: list[str]
+    """As it is told, in Markdown."""
+    minutes: float
+
+
 def main() -> int:
     """Run, and write down what came of it."""
     asked = _asked()
     seeds = range(asked.first, asked.first + asked.seeds)
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        ways = ["-q", "-n", str(PROCESSES), f"--junitxml={report}", "-k", asked.only]
-        run = subprocess.run(  # noqa: S603  (our own tests)
-            [sys.executable, "-m", "pytest", *ways, *WORLDS],
-            env=os.environ
-            | {"SCP_TEST_SEEDS": ",".join(map(str, seeds)), "HYPOTHESIS_PROFILE": "soak"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        failures = list(failed(report.read_text(encoding="utf-8"))) if report.exists() else []
-    minutes = (time.monotonic() - began) / 60
-    outcome = run.stdout.splitlines()[-1] if run.stdout else run.stderr
-    page = _page(seeds, outcome, failures, minutes)
-    if asked.only == COURSES:
-        PAGE.write_text(page, encoding="utf-8")
-    print(page)
-    return run.returncode
+    worlds = tested([*WORLDS, "-k", asked.only], SCP_TEST_SEEDS=",".join(map(str, seeds)))
+    if asked.only != COURSES:
+        print(worlds.closing, *worlds.failed, sep="\n")
+        return 1 if worlds.failed else 0
+    strangers = tested(STRANGERS)
+    targets = [*fuzzed(asked.fuzz)] if asked.fuzz else []
+    PAGE.write_text(_page(seeds, worlds, strangers, targets, asked.fuzz), encoding="utf-8")
+    print(PAGE.read_text(encoding="utf-8"))
+    return 1 if any(one.failed for one in (worlds, strangers, *targets)) else 0
 
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds, from 1")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
+    parser.add_argument("--fuzz", type=int, default=60, help="seconds for each target, 0 for none")
     parser.add_argument(
-        "--only", default=COURSES, help="run fewer tests (pytest's -k); the page stays as it is"
+        "--only", default=COURSES, help="run these courses alone (pytest's -k); no page is written"
     )
     return parser.parse_args()
+
+
+def tested(tests: list[str], **environ: str) -> Outcome:
+    """Run tests, each with as many examples as a soak has."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        ways = ["-q", "-n", str(PROCESSES), f"--junitxml={report}"]
+        run = subprocess.run(  # noqa: S603  (our own tests)
+            [sys.executable, "-m", "pytest", *ways, *tests],
+            env=os.environ | {"HYPOTHESIS_PROFILE": "soak"} | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = [*map(_told, failed(report.read_text(encoding="utf-8")))] if report.exists() else []
+    lines = run.stdout.splitlines() or [f"pytest ended with {run.returncode}"]
+    if run.returncode and not told:
+        told = [f"- pytest ended with {run.returncode}"]
+    minutes = (time.monotonic() - began) / 60
+    return Outcome(closing=lines[-1].strip("= "), failed=told, minutes=minutes)
 
 
 def failed(report: str) -> Iterator[Failure]:
@@ -106,16 +130,57 @@ def _quoted(line: str) -> str:
     return f"`` {line} ``"
 
 
-def _page(seeds: range, outcome: str, failures: list[Failure], minutes: float) -> str:
-    told = "\n".join(map(_told, failures)) or "None failed."
+def fuzzed(seconds: int) -> Iterator[Outcome]:
+    """Fuzz each target for so many seconds, one after the other."""
+    told = subprocess.run(  # noqa: S603  (our own)
+        [sys.executable, str(FUZZING), "--list"], capture_output=True, text=True, check=True
+    )
+    for target in told.stdout.split():
+        began = time.monotonic()
+        run = subprocess.run(  # noqa: S603  (our own)
+            [sys.executable, str(FUZZING), target, "--seconds", str(seconds)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        said = run.stdout + run.stderr
+        done = re.findall(r"^Done (\d+) runs", said, re.MULTILINE)
+        found = [f"- {_quoted(line)}" for line in re.findall(r"^FOUND .*$", said, re.MULTILINE)]
+        if run.returncode and not found:
+            found = [f"- {_quoted(f'{target} ended with {run.returncode}: {said[-300:]!r}')}"]
+        yield Outcome(
+            closing=f"{target}: {int(done[-1]) if done else 0:,} inputs",
+            failed=found,
+            minutes=(time.monotonic() - began) / 60,
+        )
+
+
+def _page(
+    seeds: range, worlds: Outcome, strangers: Outcome, targets: list[Outcome], seconds: int
+) -> str:
+    fuzzing = "\n".join(f"- {one.closing}" for one in targets) or "- left out"
+    found = [line for one in (worlds, strangers, *targets) for line in one.failed]
+    told = "\n".join(found) or "None failed."
     return f"""# The last soak
 
-Written by `make soak` on {datetime.now(UTC):%Y-%m-%d}: seeds {seeds.start} to {seeds.stop - 1} of
+Written by `make soak` on {datetime.now(UTC):%Y-%m-%d}.
+
+**Worlds**: seeds {seeds.start} to {seeds.stop - 1} of
 `tests/world`, each for all nine kinds of stream: random changes at the provider, over restarts,
 crashes, lost positions and faults; at the end the consumer must hold the world. Besides, 400 ways
-of damaging an item before each connector (`tests/bad_input`): the others must arrive.
+of damaging an item before each connector (`tests/bad_input`): the others must arrive. And a server
+killed at every await of a stream's life, before and after it (`tests/crash_points`, up to 40 seeds,
+20 of which share all of them): nothing may be lost.
+`{worlds.closing}`, {worlds.minutes:.0f} minutes.
 
-`{outcome.strip("= ")}`, {minutes:.0f} minutes.
+**Strangers**: every word of the corpus of bad input at every place (`tests/corpus`), schemathesis
+with all checks, and the fuzzing targets with many examples each.
+`{strangers.closing}`, {strangers.minutes:.0f} minutes.
+
+**Fuzzing**, guided by coverage, {seconds} seconds a target (`tests/fuzz/targets.py`):
+
+{fuzzing}
 
 {told}
 """

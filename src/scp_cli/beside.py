@@ -11,7 +11,8 @@ from anyio.abc import TaskGroup
 
 from scp_cli.listening import open_sockets, port_of
 from scp_sandbox import SandboxSettings, google_endpoints, microsoft_endpoints, serve
-from scp_server.config.settings import GoogleSettings, MicrosoftSettings, Settings
+from scp_server.config.provider_settings import GoogleSettings, MicrosoftSettings
+from scp_server.config.settings import Settings
 from scp_server.domain.secrets import Secret
 
 R = TypeVar("R", GoogleSettings, MicrosoftSettings)

@@ -10,7 +10,14 @@ from typing import Final
 import click
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
-    {"serve": "scp_cli.serve", "sandbox": "scp_cli.sandbox", "demo": "scp_cli.demo"}
+    {
+        "serve": "scp_cli.serve",
+        "sandbox": "scp_cli.sandbox",
+        "demo": "scp_cli.demo",
+        "keys": "scp_cli.keys",
+        "agents": "scp_cli.agents",
+        "audit": "scp_cli.audit",
+    }
 )
 """Each command, and the module whose attribute of the same name it is."""
 

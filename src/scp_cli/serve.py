@@ -10,6 +10,7 @@ import anyio
 import click
 
 from scp_cli.collecting import collect_less_often
+from scp_cli.hardened import keep_others_out, leave_no_dump
 from scp_cli.listening import open_sockets, port_of
 from scp_server.bootstrap import serve as serve_server
 from scp_server.config.load import load, with_port
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
 @click.option("--sandbox/--no-sandbox", default=None, help="Overrides SCP_SANDBOX.")
 def serve(*, host: str | None, port: int | None, sandbox: bool | None) -> None:
     """Run the server until it is told to stop. Settings come from SCP_ variables."""
+    leave_no_dump()
     switch = None if sandbox is None else str(sandbox).lower()
     given = {"SCP_HOST": host, "SCP_PORT": port, "SCP_SANDBOX": switch}
     environ = dict(os.environ) | {k: str(v) for k, v in given.items() if v is not None}
     try:
         settings = load(environ)
+        if not settings.allow_debuggers:
+            keep_others_out()
         with logging_to(sys.stderr, level=settings.log_level, style=settings.log_format):
             _serve(settings)
     except StartRefused as refusal:
@@ -50,6 +54,7 @@ def _serve(settings: Settings) -> None:
 
 
 async def _run(sockets: list[socket], settings: Settings, beside: "Beside | None") -> None:
+    refusal: StartRefused | None = None
     async with anyio.create_task_group() as tasks:
         if beside is not None:
             beside.start(tasks)
@@ -60,5 +65,11 @@ async def _run(sockets: list[socket], settings: Settings, beside: "Beside | None
             collect_less_often()
             click.echo(f"SCP streaming listens on {url}")
 
-        await serve_server(settings, sockets, ready=ready)
+        try:
+            await serve_server(settings, sockets, ready=ready)
+        except StartRefused as exc:
+            # Raised below, outside: no group around it.
+            refusal = exc
         tasks.cancel_scope.cancel()
+    if refusal is not None:
+        raise refusal

@@ -44,6 +44,8 @@ class StreamStatus(TypedDict):
     next_check_at: float | None
     lag_seconds: float | None
     error: Problem | None
+    agent_id: str | None
+    agent_verified: bool
     configuration: StreamConfiguration
     cursor: NotRequired[str | None]
 
@@ -92,6 +94,8 @@ class SessionState(TypedDict):
     scopes: list[str]
     stream_types: list[str]
     agent_id: str | None
+    agent_verified: bool
+    """Whether `agent_id` is the name of an agent whose key opened it; else it is a label."""
     created_at: float
     expires_at: float
     authorization_url: str | None

@@ -92,13 +92,14 @@ class SCPClient:
     threads; one iteration belongs to one thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a keyword for each choice)
         self,
         base_url: str = DEFAULT_URL,
         session_id: str | None = None,
         operator_key: str | None = None,
         timeout: float = 30.0,
         *,
+        agent_key: str | None = None,
         max_retries: int = 0,
         patience: Patience | None = None,
     ) -> None:
@@ -108,6 +109,7 @@ class SCPClient:
                 session_id,
                 operator_key,
                 timeout,
+                agent_key=agent_key,
                 max_retries=max_retries,
                 patience=patience,
             )

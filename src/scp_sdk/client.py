@@ -49,6 +49,8 @@ class AsyncSCPClient:
         base_url: where the server is.
         session_id: the session that calls use when they name none.
         operator_key: opens sessions; sent with `open_session` only.
+        agent_key: the key of the agent that this is. It opens sessions, too; those answer only
+            together with it, so it is sent with every call.
         timeout: seconds until a call that got no answer fails.
         max_retries: how often a call is repeated when a limit refused it (429), waiting as long
             as the server says. Reads that got no answer or a 503 are repeated twice anyway.
@@ -58,19 +60,21 @@ class AsyncSCPClient:
     says what happened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a keyword for each choice)
         self,
         base_url: str = DEFAULT_URL,
         session_id: str | None = None,
         operator_key: str | None = None,
         timeout: float = 30.0,
         *,
+        agent_key: str | None = None,
         max_retries: int = 0,
         patience: Patience | None = None,
     ) -> None:
         self._base_url = _checked(base_url)
         self._session_id = session_id
         self._operator_key = operator_key
+        self._agent_key = agent_key
         self._timeout = timeout
         self._patience = patience or Patience(rate_limited=max_retries)
         # Only spreads clients over time: no secret depends on it.
@@ -82,6 +86,7 @@ class AsyncSCPClient:
             timeout=timeout,
             patience=self._patience,
             chance=self._chance,
+            agent_key=agent_key,
         )
         self._sessions: dict[str, None] = {} if session_id is None else {session_id: None}
         self._session_of: dict[str, str] = {}
@@ -219,6 +224,7 @@ class AsyncSCPClient:
                 stream_type=stream_type or "",
                 stream_id=stream_id,
                 agent_id=options.get("agent_id"),
+                agent_key=self._agent_key,
                 last_event_id=last_event_id,
                 batch=batch,
             ),
@@ -239,17 +245,19 @@ class AsyncSCPClient:
         """Open a session: send the user to its `authorization_url`, then `wait_for_consent`.
 
         Raises:
-            SessionRequired: this client has no operator key.
+            SessionRequired: this client has neither an agent's key nor the operator's.
         """
-        if self._operator_key is None:
-            raise SessionRequired("Give the client an operator_key to open sessions.")
+        if self._operator_key is None and self._agent_key is None:
+            raise SessionRequired("Give the client an agent_key or operator_key to open sessions.")
+        # What an agent opens is to be the agent's.
+        key = None if self._agent_key else self._operator_key
         body: dict[str, Any] = {"provider": provider, "stream_types": stream_types}
         if agent_id is not None:
             body["agent_id"] = agent_id
         if return_to is not None:
             body["return_to"] = return_to
         opened = await self._rest.request(
-            "POST", "/api/sessions", SessionOpened, bearer=self._operator_key, body=body
+            "POST", "/api/sessions", SessionOpened, bearer=key, body=body
         )
         self._sessions[opened.session_id] = None
         return OpenedSession(

@@ -263,6 +263,9 @@ KIND_OF: Final[Mapping[ErrorCode, type[SCPError]]] = MappingProxyType(
         ErrorCode.SHUTTING_DOWN: ServerUnavailable,
         ErrorCode.INTERNAL_ERROR: ServerFault,
         ErrorCode.SLOW_CONSUMER: ConnectionFailed,
+        ErrorCode.REQUEST_TIMEOUT: InvalidRequest,
+        ErrorCode.HEAD_TOO_LARGE: InvalidRequest,
+        ErrorCode.OVERLOADED: ServerUnavailable,
     }
 )
 """The class of each code. Complete: a test holds it against `ErrorCode`."""

@@ -12,6 +12,9 @@ from scp_sdk.retries import Patience, delay_before_repeat
 
 T = TypeVar("T")
 
+OPERATOR = "operator-"
+"""How the operator's key begins."""
+
 GATEWAY_FAILURES = frozenset({502, 503, 504})
 """What a proxy says, without our envelope, when the server behind it is away."""
 
@@ -27,7 +30,9 @@ class Rest:
         timeout: float,
         patience: Patience,
         chance: Callable[[], float],
+        agent_key: str | None = None,
     ) -> None:
+        self._agent_key = agent_key
         self._base_url = base_url
         self._http = http
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -44,14 +49,12 @@ class Rest:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> T:
-        """`data` of the answer as an `into`; `bearer` is a session id or a key.
+        """`data` of the answer as an `into`; `bearer` is a session id or the operator's key.
 
         Raises:
             SCPError: the server refused, could not be reached, or answered something else.
         """
-        headers = {"accept": "application/json"}
-        if bearer is not None:
-            headers["authorization"] = f"Bearer {bearer}"
+        headers = {"accept": "application/json", **carried(bearer, self._agent_key)}
         if body is not None:
             headers["content-type"] = "application/json"
         sent: dict[str, Any] = {"headers": headers, "params": query}
@@ -93,6 +96,14 @@ class Rest:
             raise ConnectionFailed(
                 f"Cannot reach {self._base_url}: {type(cause).__name__}. Does the server run?"
             ) from cause
+
+
+def carried(bearer: str | None, agent_key: str | None) -> dict[str, str]:
+    """The headers that carry a session id or the operator's key, and with it an agent's key."""
+    if agent_key is None or (bearer is not None and bearer.startswith(OPERATOR)):
+        return {} if bearer is None else {"authorization": f"Bearer {bearer}"}
+    headers = {"authorization": f"Bearer {agent_key}"}
+    return headers if bearer is None else headers | {"x-session-id": bearer}
 
 
 def _shaped(data: object, into: type[T]) -> T:

@@ -68,6 +68,7 @@ ANSWERS: Final[Mapping[tuple[str, str], dict[str, Any]]] = MappingProxyType(
             "scopes": [],
             "stream_types": [stream_type.value for stream_type in StreamType],
             "agent_id": None,
+            "agent_verified": False,
             "created_at": LONG_AGO,
             "expires_at": LONG_AGO,
             "authorization_url": None,
@@ -377,6 +378,8 @@ def _status(server: FakeServer, stream_id: str) -> dict[str, Any]:
         "next_check_at": None,
         "lag_seconds": None,
         "error": None,
+        "agent_id": None,
+        "agent_verified": False,
         "configuration": _configuration(asked) | shown,
     }
 

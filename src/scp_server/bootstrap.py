@@ -1,9 +1,8 @@
 """The composition root: settings in, a running server out. It alone knows every adapter."""
 
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -11,35 +10,49 @@ from typing import Final
 import aiohttp
 import anyio
 import structlog
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
+from scp_server.access.housekeeping import Chore, Run, housekeeping
 from scp_server.access.limits import Limits
+from scp_server.access.refusals import Refusals
 from scp_server.access.tickets import Tickets
 from scp_server.api.app import build_app
+from scp_server.api.origins import own_origins
 from scp_server.api.services import ApiValues, Endings, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.config import registrations
+from scp_server.config.key_source import first_keys, key_source
 from scp_server.config.operator_key import operator_key
 from scp_server.config.settings import Settings
 from scp_server.config.tariffs import tariffs
-from scp_server.config.values import engine_values, limit_values
+from scp_server.config.values import (
+    alarm_values,
+    door_bounds,
+    engine_values,
+    limit_values,
+    secure_only,
+    tls_files,
+)
 from scp_server.consent.connect import Connect
 from scp_server.consent.freshness import Freshness
 from scp_server.consent.revoke import Revoke
 from scp_server.crypto.envelope import KeyringEnvelopes
-from scp_server.crypto.keyring import load_keyring
+from scp_server.crypto.keeper import KeyKeeper
 from scp_server.crypto.seals import KeyringSeals
-from scp_server.delivery.asgi_line import LinedHttp
+from scp_server.crypto.sources import read_keyring
 from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.socketio import Doors, SocketIO
-from scp_server.domain.errors import StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.engine.courses import Machinery
 from scp_server.engine.relay import NoticeRelay
 from scp_server.engine.supervisor import Supervisor
+from scp_server.listening.descriptors import sockets_allowed
+from scp_server.listening.door import Door
+from scp_server.listening.http import HttpBounds, bounded, seated
+from scp_server.listening.serving import Listener
 from scp_server.ports.authority import Authority
 from scp_server.ports.renewals import Renewals
 from scp_server.providers.dialect import Dialect
@@ -55,6 +68,7 @@ from scp_server.providers.watch import ReportedQuota
 from scp_server.storage.sql.database import Stores, open_database
 from scp_server.telemetry.access_log import AccessLog
 from scp_server.telemetry.clock import SystemChance, SystemClock
+from scp_server.telemetry.lag import watching
 from scp_server.telemetry.metrics import Metrics
 from scp_socketio.server.lane import lane
 from scp_wire.stream_types import Provider
@@ -62,8 +76,7 @@ from scp_wire.stream_types import Provider
 _LOG: Final = structlog.get_logger("scp.server")
 
 TIDY_SECONDS: Final = 30.0
-GRACE_SECONDS: Final = 20
-"""Open requests get this long at the end; the whole exit stays under 25 s."""
+PURGE_SECONDS: Final = 86_400.0
 CONNECTIONS_PER_PROVIDER: Final = 100
 
 
@@ -80,6 +93,7 @@ class Ground:
     http: aiohttp.ClientSession
     metrics: Metrics
     relay: NoticeRelay
+    refusals: Refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +103,8 @@ class Running:
     app: ASGIApp
     supervisor: Supervisor
     socketio: SocketIO
+    metrics: Metrics
+    clock: SystemClock
 
 
 @asynccontextmanager
@@ -105,10 +121,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         links = Registry(lines, meter=ground.metrics, outlook_days=outlook_days)
         connect = _connect(ground, links, authorities)
         supervisor = Supervisor(_machinery(ground, links, connect), engine_values(settings))
-        ground.relay.engine = supervisor
+        ground.relay.engine = supervisor.tidings
         limits = Limits(MemoryRateLimits(ground.clock), limit_values(settings), ground.clock)
         gate = Gate(
             ground.stores.sessions,
+            ground.stores.agents,
             operator_key=ground.operator,
             clock=ground.clock,
             session_days=settings.session_days,
@@ -117,73 +134,46 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         revoke = Revoke(
             ground.stores.sessions, authorities, ground.relay, ground.stores.audit, ground.clock
         )
-        api = build_app(_services(ground, gate, limits, supervisor, links, (connect, revoke)))
+        agents = _agents(ground, supervisor)
+        services = _services(ground, gate, limits, supervisor, links, (connect, revoke, agents))
+        api = build_app(services)
         await stack.enter_async_context(socketio.running())
         await stack.enter_async_context(supervisor.running())
-        await stack.enter_async_context(_housekeeping(supervisor, revoke))
+        chores = _chores(ground, supervisor, revoke, agents)
+        await stack.enter_async_context(housekeeping(*chores))
+        await stack.enter_async_context(watching(ground.clock, ground.metrics))
         app = AccessLog(_split(api, socketio), ground.clock)
-        yield Running(app=app, supervisor=supervisor, socketio=socketio)
+        yield Running(
+            app=app,
+            supervisor=supervisor,
+            socketio=socketio,
+            metrics=ground.metrics,
+            clock=ground.clock,
+        )
 
 
 async def serve(
     settings: Settings, sockets: Sequence[socket.socket], *, ready: Callable[[], None]
 ) -> None:
-    """Serve on these listening sockets until SIGTERM or SIGINT. `ready` is called once it runs."""
+    """Serve on these listening sockets until SIGTERM or SIGINT. `ready` is called once it runs.
+
+    Raises: StartRefused, also where fewer files may be open than the sockets that are allowed.
+    """
+    most = sockets_allowed(settings.limits.sockets)
     async with running(settings) as server:
-        ready()
-        config = uvicorn.Config(
-            server.app,
-            http=LinedHttp,
-            ws=lane(server.socketio.server),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-        )
-        await _serve(_DrainingServer(config, server), list(sockets))
-
-
-async def _serve(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
-    async def obey() -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for _ in signals:
-                # The second time, somebody does not want to wait.
-                server.force_exit = server.should_exit
-                server.should_exit = True
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(obey)
-        await server.serve(sockets=sockets)
-        tasks.cancel_scope.cancel()
-
-
-class _DrainingServer(uvicorn.Server):
-    """Tells consumers and saves their places before connections are closed."""
-
-    def __init__(self, config: uvicorn.Config, parts: Running) -> None:
-        super().__init__(config)
-        self._parts = parts
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `_serve`: uvicorn raises them again at the end, which is no good end."""
-        yield
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._parts.supervisor.drain()
-        await self._parts.socketio.emptied()
-        await super().shutdown(sockets=sockets)
+        door = Door(door_bounds(settings, most), server.metrics, server.clock.monotonic)
+        farewells = (server.supervisor.drain, server.socketio.emptied)
+        listener = Listener(tls=tls_files(settings), proxies=settings.trusted_proxies, ready=ready)
+        http, websockets = bounded(HttpBounds(), door), seated(lane(server.socketio.server))
+        await listener.serve(server.app, http, websockets, list(sockets), farewells)
 
 
 async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     clock, chance = SystemClock(), SystemChance()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keyring = load_keyring(settings.key_file)
+    source = key_source(settings)
+    first_keys(settings, source)
+    keyring = await anyio.to_thread.run_sync(read_keyring, source)
     seals, envelopes = KeyringSeals(keyring), KeyringEnvelopes(keyring)
     rows = settings.window.ledger_rows
     stores = await stack.enter_async_context(
@@ -191,10 +181,12 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
             settings.database_url, seals=seals, envelopes=envelopes, clock=clock, ledger_rows=rows
         )
     )
+    await stack.enter_async_context(KeyKeeper(keyring, source, stores.keys).running())
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_PROVIDER)
     http = await stack.enter_async_context(
         aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     )
+    metrics = Metrics()
     return Ground(
         settings=settings,
         clock=clock,
@@ -203,8 +195,9 @@ async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
         operator=operator_key(settings, chance),
         stores=stores,
         http=http,
-        metrics=Metrics(),
+        metrics=metrics,
         relay=NoticeRelay(),
+        refusals=Refusals(stores.audit, clock, metrics, seals, alarm_values(settings)),
     )
 
 
@@ -300,9 +293,12 @@ def _socketio(ground: Ground, gate: Gate, limits: Limits, supervisor: Supervisor
             limits=limits,
             supervisor=supervisor,
             outlet=_outlet(ground, limits),
-            origins=(settings.public_url, *settings.allowed_origins),
+            origins=(*own_origins(settings.public_url), *settings.allowed_origins),
+            secure_only=secure_only(settings),
             allow_query_session=settings.allow_query_session,
+            refusals=ground.refusals,
             stall_seconds=settings.window.stall_seconds,
+            https=settings.public_url.startswith("https:"),
         )
     )
 
@@ -313,17 +309,23 @@ def _outlet(ground: Ground, limits: Limits) -> Outlet:
     )
 
 
+def _agents(ground: Ground, supervisor: Supervisor) -> Agents:
+    stores, cuts = ground.stores, supervisor.tidings
+    return Agents(stores.agents, stores.sessions, cuts, stores.audit, ground.clock, ground.chance)
+
+
 def _services(
     ground: Ground,
     gate: Gate,
     limits: Limits,
     supervisor: Supervisor,
     links: Registry,
-    consents: tuple[Connect, Revoke],
+    accesses: tuple[Connect, Revoke, Agents],
 ) -> Services:
-    settings, stores, (connect, revoke) = ground.settings, ground.stores, consents
+    settings, stores, (connect, revoke, agents) = ground.settings, ground.stores, accesses
     return Services(
         gate=gate,
+        agents=agents,
         connect=connect,
         revoke=revoke,
         limits=limits,
@@ -333,13 +335,15 @@ def _services(
         ),
         tickets=Tickets(stores.sessions, gate, ground.clock, ground.chance),
         sessions=stores.sessions,
+        audit=stores.audit,
+        refusals=ground.refusals,
         links=links,
         clock=ground.clock,
         chance=ground.chance,
         meter=ground.metrics,
         values=_api_values(settings),
         metrics_text=partial(_metrics_text, ground.metrics, supervisor, links),
-        ready=partial(_answers, stores),
+        ready=stores.answers,
         draining=lambda: supervisor.draining,
     )
 
@@ -350,14 +354,6 @@ def _metrics_text(metrics: Metrics, supervisor: Supervisor, links: Registry) -> 
     return metrics.text()
 
 
-async def _answers(stores: Stores) -> bool:
-    try:
-        await stores.ping()
-    except StorageUnavailable:
-        return False
-    return True
-
-
 def _api_values(settings: Settings) -> ApiValues:
     return ApiValues(
         public_url=settings.public_url.rstrip("/"),
@@ -365,6 +361,7 @@ def _api_values(settings: Settings) -> ApiValues:
         require_session=settings.require_session,
         allow_query_session=settings.allow_query_session,
         trust_loopback=not settings.trusted_proxies,
+        secure_only=secure_only(settings),
         missing_settings=registrations.missing(settings),
         max_rate_limit_per_minute=settings.limits.max_rate_limit_per_minute,
         sandbox=settings.sandbox,
@@ -382,19 +379,15 @@ def _split(api: ASGIApp, socketio: SocketIO) -> ASGIApp:
     return app
 
 
-@asynccontextmanager
-async def _housekeeping(supervisor: Supervisor, revoke: Endings) -> AsyncIterator[None]:
-    async def tidy() -> None:
-        while True:
-            await anyio.sleep(TIDY_SECONDS)
-            try:
-                await supervisor.tidy()
-                await revoke.sweep()
-            except StorageUnavailable:
-                # Readiness reports it; the next round finds the same work again.
-                _LOG.warning("tidy_postponed")
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(tidy)
-        yield
-        tasks.cancel_scope.cancel()
+def _chores(
+    ground: Ground, supervisor: Supervisor, revoke: Endings, agents: Agents
+) -> Sequence[Run]:
+    tidy = Chore(
+        name="tidy",
+        works=(supervisor.tidy, revoke.sweep, agents.sweep),
+        every=TIDY_SECONDS,
+        first=TIDY_SECONDS,
+    )
+    kept = partial(ground.stores.keeping.keep, ground.settings.audit_days)
+    purge = Chore(name="purge", works=(kept,), every=PURGE_SECONDS, first=TIDY_SECONDS)
+    return (tidy.run, purge.run, ground.refusals.run)

@@ -3,6 +3,14 @@
 from dataclasses import dataclass
 
 TRANSPORTS = ("polling", "websocket")
+_LEAST = (
+    ("max_message", 1),
+    ("max_depth", 1),
+    ("max_payload_packets", 1),
+    ("max_handlers", 1),
+    ("message_rate", 0),
+    ("message_burst", 1),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +25,13 @@ class Settings:
     given to send meanwhile, as far as ``max_message`` goes.
     ``max_handlers``: handlers of one connection that may run at once; beyond, nothing more is read
     from it until one ends.
+    ``message_rate``: messages a second that a client may send for long, ``message_burst`` at once;
+    beyond, nothing more is read from it until the next one may come. A rate of 0 bounds nothing.
     ``max_backlog``: bytes that may wait for a client that does not read; beyond, it is dropped.
     ``high_water`` and ``low_water`` bound the hysteresis of ``Client.drain`` and ``on_writable``.
     ``origins``: browser origins ("https://app.example") that may connect besides the host that was
-    asked; None lets any. ``headers`` are added to every HTTP answer.
+    asked; None lets any. ``same_host`` False: besides none. ``secure_only``: what came in the clear
+    is refused, unless it came from this machine itself. ``headers`` are added to every HTTP answer.
 
     Raises:
         ValueError: a value out of its range.
@@ -35,12 +46,16 @@ class Settings:
     max_depth: int = 16
     max_payload_packets: int = 1000
     max_handlers: int = 16
+    message_rate: float = 0.0
+    message_burst: int = 20
     max_backlog: int = 2 * 1024 * 1024
     high_water: int = 64 * 1024
     low_water: int = 16 * 1024
     binary: bool = False
     transports: tuple[str, ...] = TRANSPORTS
     origins: frozenset[str] | None = None
+    same_host: bool = True
+    secure_only: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __post_init__(self) -> None:
@@ -51,8 +66,8 @@ class Settings:
         for name in ("ping_interval", "ping_timeout", "connect_timeout", "upgrade_timeout"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
-        for name in ("max_message", "max_depth", "max_payload_packets", "max_handlers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1")
+        for name, least in _LEAST:
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} must be at least {least}")
         if not 0 < self.low_water <= self.high_water <= self.max_backlog:
             raise ValueError("0 < low_water <= high_water <= max_backlog must hold")

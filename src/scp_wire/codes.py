@@ -33,6 +33,9 @@ class ErrorCode(StrEnum):
     SHUTTING_DOWN = "SHUTTING_DOWN"
     INTERNAL_ERROR = "INTERNAL_ERROR"
     SLOW_CONSUMER = "SLOW_CONSUMER"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    HEAD_TOO_LARGE = "HEAD_TOO_LARGE"
+    OVERLOADED = "OVERLOADED"
 
 
 class ErrorObject(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,6 +80,9 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_check_at: float | None
     lag_seconds: float | None
     error: ErrorObject | None
+    agent_id: str | None
+    agent_verified: bool
+    """Whether an agent's key stands behind `agent_id`; else it is a label."""
     configuration: FullConfiguration
     cursor: str | None = None
 
@@ -140,6 +143,8 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stream_types: Annotated[list[Identifier], msgspec.Meta(min_length=1, max_length=7)]
     agent_id: AgentLabel | None = None
     return_to: Annotated[str, msgspec.Meta(max_length=2048)] | None = None
+    code_challenge: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")] | None = None
+    """S256 (RFC 7636) of the code_verifier that the exchange of the return code must bring."""
     tokens: ImportedTokens | None = None
 
 
@@ -155,6 +160,8 @@ class ExchangeCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Body of `POST /api/sessions/exchange`."""
 
     code: Identifier
+    code_verifier: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._~-]{43,128}$")] | None = None
+    """Where the session was opened with a code_challenge."""
 
 
 class SessionHandedOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +181,13 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     scopes: list[str]
     stream_types: list[str]
     agent_id: str | None
+    agent_verified: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether `agent_id` is the name of an agent whose key was presented when"
+            " the session was opened; else it is what the caller said."
+        ),
+    ]
     created_at: float
     expires_at: float
     authorization_url: str | None
@@ -222,6 +236,91 @@ class TicketOpened(msgspec.Struct, frozen=True, kw_only=True):
 
     ticket: str
     expires_at: float
+
+
+AgentName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class CreateAgent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/agents`."""
+
+    name: AgentName
+    """Is never given to another agent."""
+    stream_types: Annotated[list[Identifier], msgspec.Meta(min_length=1, max_length=7)] | None = (
+        None
+    )
+    """The only ones the key is for; null: all."""
+    session_ids: Annotated[list[Identifier], msgspec.Meta(max_length=100)] | None = None
+    """The sessions given to it, which answer to their id alone no more. If there are any, the key
+    opens no others."""
+    expires_at: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    replace: bool = False
+    """Give the agent of this name another key; its sessions stay its own."""
+
+
+class AgentCreated(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `POST /api/agents`: the key, this once."""
+
+    name: str
+    agent_key: str
+    expires_at: float | None
+
+
+class AgentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent in `GET /api/agents`."""
+
+    name: str
+    agent_key: str
+    """Masked."""
+    state: Literal["active", "expired", "revoked"]
+    stream_types: list[str] | None
+    opens_sessions: bool
+    sessions: int
+    """That belong to it and have not ended."""
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+
+
+class AgentList(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /api/agents`."""
+
+    agents: list[AgentSummary]
+
+
+class AgentRevoked(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `DELETE /api/agents/{name}`."""
+
+    name: str
+    state: Literal["revoked"]
+    closed_connections: int
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the audit trail."""
+
+    at: float
+    action: str
+    actor: str
+    """Who: `user`, `session`, `operator`, `server`, `key:<name>`, `agent:<label>` (unverified),
+    `address:<keyed hash>`."""
+    result: str
+    """`ok`, or an error code."""
+    stream_id: str | None
+    stream_type: str | None
+    items: int
+    """How many items; of refusals, how many alike."""
+    bytes: int
+    session: int | None
+    """The session's number; shown with the operator key only."""
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `GET /api/audit`: newest first."""
+
+    entries: list[AuditRow]
+    cursor: str | None
+    """Leads to older rows; null: there are none."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

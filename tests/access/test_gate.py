@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.agents import MemoryAgents
 from support.stores import MemorySessions
 from support.time_and_chance import TurnedClock
 
@@ -29,7 +30,10 @@ class Door:
     def __init__(self) -> None:
         self.clock = TurnedClock()
         self.sessions = MemorySessions(self.clock)
-        self.gate = Gate(self.sessions, operator_key=OPERATOR, clock=self.clock, session_days=30)
+        self.agents = MemoryAgents(self.clock, self.sessions)
+        self.gate = Gate(
+            self.sessions, self.agents, operator_key=OPERATOR, clock=self.clock, session_days=30
+        )
 
     async def session(self, state: SessionState = SessionState.ACTIVE) -> Session:
         session = await self.sessions.open(

@@ -176,6 +176,38 @@ async def test_only_listed_origins_may_read_and_all_others_are_refused() -> None
             assert refused.headers["Vary"] == "Origin"
 
 
+@pytest.mark.parametrize("path", ["/api/stream/start", "/api/tickets", "/api/session"])
+async def test_another_site_s_page_changes_nothing_even_where_it_names_no_origin(
+    house: House, path: str
+) -> None:
+    method = "DELETE" if path == "/api/session" else "POST"
+    mine = {"X-Session-ID": await house.session()}
+    for site, refused in (("cross-site", True), ("same-origin", False), ("none", False)):
+        headers = {**mine, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+        answer = await house.ask(method, path, headers=headers)
+        assert (answer.status == 403) == refused, (site, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("mode", "dest", "opens"),
+    [
+        ("navigate", "document", True),
+        ("navigate", "iframe", False),
+        ("no-cors", "image", False),
+        ("no-cors", "script", False),
+        ("cors", "empty", False),
+    ],
+)
+async def test_a_consent_begins_in_a_tab_and_not_within_another_page(
+    house: House, mode: str, dest: str, *, opens: bool
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    for path in ("/oauth/google/login", "/oauth/google/callback?state=x&code=y"):
+        answer = await house.ask("GET", path, headers=headers)
+        assert (answer.status == 403) != opens, answer.text
+        assert ("Set-Cookie" in answer.headers) == (opens and path.endswith("login"))
+
+
 async def test_an_error_can_be_read_by_a_listed_origin() -> None:
     async with serving({"allowed_origins": frozenset({ALLOWED})}) as house:
         answer = await house.ask("GET", "/api/streams", headers={"Origin": ALLOWED})

@@ -382,6 +382,6 @@ def test_a_port_taken_at_the_start_changes_the_derived_public_address_only() -> 
 def test_with_a_certificate_the_derived_public_address_is_https(tmp_path: Path) -> None:
     pem = tmp_path / "pem"
     pem.write_text("")
-    settings = load({"SCP_TLS_CERT": str(pem), "SCP_TLS_KEY": str(pem), "SCP_PORT": "0"})
-    assert settings.public_url == "https://localhost:0"
+    settings = load({"SCP_TLS_CERT": str(pem), "SCP_TLS_KEY": str(pem), "SCP_PORT": "8443"})
+    assert settings.public_url == "https://localhost:8443"
     assert with_port(settings, 4711).public_url == "https://localhost:4711"

@@ -167,6 +167,20 @@ async def test_an_expired_token_is_not_used_while_refreshing_fails(
     assert (await office.now(session)).state is SessionState.ACTIVE
 
 
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_refresh_that_failed_leaves_a_row_and_is_not_held_up_by_it(
+    office: Office, session: Session, *, broken: bool
+) -> None:
+    freshness = office.freshness()
+    office.clock.turn(HOUR)
+    office.google.failure = ProviderUnavailable("down")
+    office.audit.broken = broken
+    with pytest.raises(ProviderUnavailable):
+        await freshness.access_token(session.pk)
+    failed = ("token.refresh_failed", "server", "PROVIDER_UNAVAILABLE")
+    assert (failed in office.audit.told()) is not broken
+
+
 async def test_a_withdrawn_grant_is_noticed_once_and_never_asked_for_again(
     office: Office, session: Session
 ) -> None:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from support.sql_stores import new_keyring
 
 from scp_server.crypto.envelope import KeyringEnvelopes
+from scp_server.crypto.key_lines import new_line
+from scp_server.crypto.keyring import parse_keys
 from scp_server.domain.errors import SealBroken
 from scp_server.ports.envelopes import Field
 
@@ -73,7 +75,7 @@ def test_a_value_under_another_data_key_of_the_same_session_does_not_open() -> N
 
 
 def test_a_data_key_wrapped_by_unknown_keys_does_not_open_and_says_what_to_restore() -> None:
-    with pytest.raises(SealBroken, match="Restore the key file"):
+    with pytest.raises(SealBroken, match="Restore the keys"):
         KeyringEnvelopes(new_keyring()).seal(KEY, FIELD, b"value")
 
 
@@ -99,3 +101,19 @@ def test_a_truncated_nonce_does_not_open() -> None:
     scheme, kid, _, ciphertext = ENVELOPES.seal(KEY, FIELD, b"value").split(".")
     with pytest.raises(SealBroken, match="scheme"):
         ENVELOPES.open(KEY, FIELD, f"{scheme}.{kid}.AAAA.{ciphertext}")
+
+
+def test_a_data_key_that_was_rewrapped_opens_what_was_sealed_before_and_after() -> None:
+    old, new = new_line("seal"), new_line("seal")
+    index = new_line("index")
+    before = KeyringEnvelopes(parse_keys(f"{old}\n{index}", "keys"))
+    during = KeyringEnvelopes(parse_keys(f"{new}\n{old}\n{index}", "keys"))
+    after = KeyringEnvelopes(parse_keys(f"{new}\n{index}", "keys"))
+    key = before.new_key(7)
+    sealed = before.seal(key, FIELD, b"value")
+    rewrapped = during.rewrapped(7, key)
+    assert rewrapped.split(".")[1] == new.split()[1]
+    assert after.open(rewrapped, FIELD, sealed) == b"value"
+    assert before.open(key, FIELD, during.seal(rewrapped, FIELD, b"later")) == b"later"
+    with pytest.raises(SealBroken):
+        during.rewrapped(8, key)

@@ -138,7 +138,7 @@ async def test_the_end_of_the_session_is_told_and_ends_the_response() -> None:
         stream_id = await room.begin(session, real_time=True)
         reply = room.read(stream_id, session, format="sse")
         await reply.until(4)
-        await room.engine.session_ended(pk)
+        await room.engine.tidings.session_ended(pk)
         await reply.done.wait()
         assert reply.ended
         assert "session_expired" in reply.kinds

@@ -89,17 +89,33 @@ async def test_a_request_ends_after_so_many_seconds() -> None:
         assert [piece for _, piece in reply.pieces].count(b"\n") == 2
 
 
+async def test_a_reader_that_cannot_be_audited_is_not_let_in() -> None:
+    room = HttpRoom(mail=Source(items=3))
+    async with room.serving():
+        session, _ = await room.session_id()
+        stream_id = await room.begin(session)
+        room.audit.refused_action = "consumer.connected"
+        refused = await room.whole(stream_id, session)
+        assert (refused.status, refused.code) == (503, "STORAGE_UNAVAILABLE")
+        room.audit.refused_action = ""
+        assert (await room.whole(stream_id, session)).ids == room.mail.ids
+        assert [row.action for row in room.audit.rows if row.stream_id == stream_id][:2] == [
+            "stream.started",
+            "consumer.connected",
+        ]
+
+
 async def test_what_cannot_be_audited_is_not_sent_and_the_reader_is_told() -> None:
     room = HttpRoom(mail=Source(items=3))
     async with room.serving():
         session, _ = await room.session_id()
         stream_id = await room.begin(session)
-        room.audit.broken = True
+        room.audit.refused_action = "delivered"
         reply = await room.whole(stream_id, session)
         assert reply.ended
         assert reply.ids == []
         assert reply.events[-1].data["code"] == "STORAGE_UNAVAILABLE"
         assert reply.events[-1].data["fatal"] is False
         assert reply.events[-1].event_id is None
-        room.audit.broken = False
+        room.audit.refused_action = ""
         assert (await room.whole(stream_id, session)).ids == room.mail.ids

@@ -23,7 +23,7 @@ async def test_consumers_of_the_session_are_warned_and_no_others() -> None:
         await room.start(session)
         eater, neighbour = await room.attach(session), await room.attach(other)
         watch.near(session.pk, WARNING)
-        relay.engine = room.engine
+        relay.engine = room.engine.tidings
         watch.near(session.pk, WARNING)
         watch.near(404, WARNING)
         await settle()

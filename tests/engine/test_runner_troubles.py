@@ -50,6 +50,17 @@ async def test_lasting_trouble_is_told_once_with_when_it_is_tried_again() -> Non
         assert [e.event_type for e in eater.events].count("stream_error") == 1
 
 
+async def test_a_provider_that_was_waited_for_long_is_told_of_at_the_first_failure() -> None:
+    silent = ProviderUnavailable("did not answer in time")
+    silent.lasting = True
+    async with bench(Source(items=5, troubles={"backfill": [silent]})) as b:
+        eater = b.consumer()
+        told = await eater.until("stream_error")
+        assert told.data["code"] == "PROVIDER_UNAVAILABLE"
+        await b.done.wait()
+        assert len(eater.ids) == 5
+
+
 async def test_trouble_of_another_kind_is_told_as_well() -> None:
     troubles: list[ProviderError] = [
         ProviderUnavailable("away"),

@@ -49,7 +49,7 @@ async def test_a_renewed_consent_lets_waiting_streams_go_on() -> None:
         status = await room.engine.status(view.stream.stream_id)
         assert status.stream.state_reason == "needs_consent"
         before = anyio.current_time()
-        await room.engine.consent_renewed(session.pk)
+        await room.engine.tidings.consent_renewed(session.pk)
         await eater.until("stream_completed")
         assert anyio.current_time() - before < 5
         assert eater.ids == room.mail.ids
@@ -89,7 +89,7 @@ async def test_a_database_that_is_away_keeps_no_trouble_from_being_told() -> Non
         assert told.data["code"] == "TOKEN_EXPIRED"
         assert "details" not in told.data
         room.sessions.broken = False
-        await room.engine.consent_renewed(session.pk)
+        await room.engine.tidings.consent_renewed(session.pk)
         await eater.until("stream_completed")
         assert (await room.engine.status(view.stream.stream_id)).items_read == len(room.mail.ids)
 
@@ -99,7 +99,7 @@ async def test_a_refreshed_token_is_told_to_every_consumer_of_its_session() -> N
     async with room.running():
         session, other = await room.consented(), await room.consented()
         eaters = [await room.attach(s) for s in (session, session, other)]
-        await room.engine.token_refreshed(session.pk, expires_at=room.clock.now() + 3600)
+        await room.engine.tidings.token_refreshed(session.pk, expires_at=room.clock.now() + 3600)
         await settle()
         assert [len(e.notices) for e in eaters] == [1, 1, 0]
         told = eaters[0].notices[0]
@@ -116,7 +116,7 @@ async def test_the_end_of_a_session_tells_and_closes_its_consumers_and_stops_its
         yours = await room.start(other, real_time=True)
         eater, stranger = await room.attach(session), await room.attach(other)
         await eater.until_items(10)
-        await room.engine.session_ended(session.pk)
+        await room.engine.tidings.session_ended(session.pk)
         await settle()
         assert eater.closed == "session_expired"
         assert eater.notices[-1].event_type == "session_expired"

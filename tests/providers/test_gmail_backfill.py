@@ -56,6 +56,17 @@ def test_a_page_is_listed_once_however_many_steps_it_takes() -> None:
     assert rounds == 1 + 3
 
 
+def test_what_may_have_left_the_filters_since_its_page_was_listed_is_told_again_afterwards() -> (
+    None
+):
+    mailbox, connector = PretendMailbox(*ids(45)), gmail()
+    first, _ = told(connector.backfill(None), mailbox)
+    later, rounds = told(connector.backfill(first.resume), mailbox)
+    # Nobody asked whether they are still in the listing: see `Step.current`.
+    assert {ask.method for asks in rounds for ask in asks} == {"gmail.messages.get"}
+    assert not later.current
+
+
 @pytest.mark.parametrize("count", [0, 1, 20, 21, 100, 101, 205])
 @pytest.mark.parametrize("bookmarked", [True, False])
 def test_a_backfill_gives_every_message_once_and_in_order(count: int, *, bookmarked: bool) -> None:

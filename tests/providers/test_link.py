@@ -206,6 +206,18 @@ async def test_tries_are_bounded() -> None:
         assert len(provider.seen) == 4
 
 
+async def test_who_is_waited_for_in_vain_for_long_is_left_to_the_engine() -> None:
+    async def slow(_request: web.Request) -> web.StreamResponse:
+        provider.clock.passed += 30
+        return answer(refusal(503))
+
+    async with google(slow) as provider:
+        with pytest.raises(ProviderUnavailable) as caught:
+            await provider.link.perform(asking(get()))
+        assert caught.value.lasting
+        assert len(provider.seen) == 1
+
+
 # -- tokens ----------------------------------------------------------------------------------------
 
 

@@ -324,6 +324,8 @@ def status(state: str = "active", reason: str | None = None, error: Json | None 
         "last_checked_at": None,
         "next_check_at": None,
         "lag_seconds": None,
+        "agent_id": None,
+        "agent_verified": False,
         "error": error,
         "configuration": configuration()
         | {"stream_type": "gmail_messages", "session_id": "session-…6789", "provider": "google"},

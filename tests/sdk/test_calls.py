@@ -68,6 +68,7 @@ def session_state(state: str) -> Answer:
             "scopes": [],
             "stream_types": ["gmail_messages"],
             "agent_id": None,
+            "agent_verified": False,
             "created_at": 1640995200.0,
             "expires_at": 1640995800.0,
             "authorization_url": None,

@@ -17,7 +17,7 @@ from support.sql_stores import (
     sql_stores,
 )
 
-from scp_server.crypto.keyring import load_keyring
+from scp_server.crypto.sources import load_keyring
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Account, ConsentRequest, Session, SessionState
 from scp_server.domain.streams import LedgerRow, StreamConfig, StreamState

@@ -55,6 +55,29 @@ async def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Pat
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+async def test_side_files_that_others_could_read_are_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "scp.db"
+    async with sql_stores(path, keys := new_keyring()):
+        # As a crashed server leaves them, that once ran with a database open to all.
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).chmod(0o644)
+        async with sql_stores(path, keys):
+            assert set(modes(tmp_path).values()) == {0o600}
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o703])
+async def test_a_directory_that_everybody_may_write_to_is_refused_with_the_mend(
+    tmp_path: Path, mode: int
+) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    directory.chmod(mode)
+    with pytest.raises(StartRefused, match=f"chmod o-w {directory}"):
+        async with sql_stores(directory / "scp.db"):
+            pass
+    assert list(directory.iterdir()) == []
+
+
 def test_every_connection_has_the_settings_that_make_it_durable_and_forgetful(
     tmp_path: Path,
 ) -> None:
@@ -132,7 +155,7 @@ async def test_a_database_of_other_keys_is_refused_before_anything_is_lost(
     keys, path = new_keyring(), tmp_path / "scp.db"
     async with sql_stores(path, keys) as stores:
         await consented(stores.sessions)
-    with pytest.raises(StartRefused, match="does not belong to this database"):
+    with pytest.raises(StartRefused, match="do not belong to this database"):
         async with sql_stores(path, new_keyring()):
             pass
     async with sql_stores(path, keys) as stores:

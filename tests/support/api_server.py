@@ -10,25 +10,36 @@ import aiohttp
 import anyio
 import uvicorn
 from multidict import CIMultiDict, CIMultiDictProxy
+from support.agents import HeardCuts, MemoryAgents
 from support.engine import PART_ONE, MemoryStreams, ScopedTypes, SilentMeter
+from support.listening_room import Heard
 from support.neighbours import HeardNotices
 from support.prompt_server import PromptServer
 from support.scripted_authority import ScriptedAuthority
+from support.sql_stores import new_keyring
 from support.stores import MemoryAudit, MemorySessions
 from support.time_and_chance import RecordedChance, TurnedClock
 from yarl import URL
 
+from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits, LimitValues
+from scp_server.access.refusals import Refusals
 from scp_server.access.tickets import Tickets
 from scp_server.api.app import build_app
 from scp_server.api.services import ApiValues, Services
 from scp_server.bus.memory import MemoryRateLimits
 from scp_server.consent.connect import Connect
 from scp_server.consent.revoke import Revoke
+from scp_server.crypto.seals import KeyringSeals
 from scp_server.delivery.http_readers import HttpReaders
 from scp_server.delivery.pump import Outlet
 from scp_server.domain.secrets import Secret
+from scp_server.domain.suspicion import AlarmValues
+from scp_server.listening.door import Bounds, Door
+from scp_server.listening.http import HttpBounds, bounded
+from scp_server.ports.authority import Authority
+from scp_server.ports.chance import Chance
 from scp_server.ports.links import Links
 from scp_server.telemetry.access_log import AccessLog
 from scp_wire.stream_types import Provider
@@ -73,12 +84,15 @@ class House:
 
     clock: TurnedClock
     sessions: MemorySessions
+    agents: MemoryAgents
+    cuts: HeardCuts
     audit: MemoryAudit
     notices: HeardNotices
     authority: ScriptedAuthority
     streams: MemoryStreams
     meter: SilentMeter
     services: Services = field(init=False)
+    refusals: Refusals = field(init=False)
     draining: bool = False
     ready: bool = True
     url: str = ""
@@ -147,7 +161,9 @@ def furnished(
     authority.granted = frozenset({"openid", "email", "mail", "calendar"})
     house = House(
         clock=clock,
-        sessions=MemorySessions(clock),
+        sessions=(sessions := MemorySessions(clock)),
+        agents=MemoryAgents(clock, sessions),
+        cuts=HeardCuts(),
         audit=MemoryAudit(),
         notices=HeardNotices(),
         authority=authority,
@@ -161,18 +177,43 @@ def furnished(
         },
         **(values or {}),
     }
+    house.refusals = Refusals(
+        house.audit, house.clock, house.meter, KeyringSeals(new_keyring()), AlarmValues()
+    )
     house.services = _services(house, ApiValues(**settings), limits, links)
     return house
 
 
 def _gate(house: House) -> Gate:
     return Gate(
-        house.sessions, operator_key=Secret(OPERATOR_KEY), clock=house.clock, session_days=30
+        house.sessions,
+        house.agents,
+        operator_key=Secret(OPERATOR_KEY),
+        clock=house.clock,
+        session_days=30,
+    )
+
+
+def _authorities(house: House) -> dict[Provider, Authority]:
+    return {Provider.GOOGLE: house.authority}
+
+
+def _connect(house: House, values: ApiValues, links: Links, chance: Chance) -> Connect:
+    return Connect(
+        house.sessions,
+        _authorities(house),
+        links,
+        house.notices,
+        house.audit,
+        house.clock,
+        chance,
+        public_url=values.public_url,
+        return_to=frozenset({RETURN_TO}),
+        session_days=30,
     )
 
 
 def _services(house: House, values: ApiValues, limits: LimitValues, links: Links) -> Services:
-    authorities = {Provider.GOOGLE: house.authority}
     chance = RecordedChance()
 
     async def ready() -> bool:
@@ -183,24 +224,16 @@ def _services(house: House, values: ApiValues, limits: LimitValues, links: Links
     outlet = Outlet(limits=counted, audit=house.audit, clock=house.clock, meter=house.meter)
     return Services(
         gate=gate,
-        connect=Connect(
-            house.sessions,
-            authorities,
-            links,
-            house.notices,
-            house.audit,
-            house.clock,
-            chance,
-            public_url=values.public_url,
-            return_to=frozenset({RETURN_TO}),
-            session_days=30,
-        ),
-        revoke=Revoke(house.sessions, authorities, house.notices, house.audit, house.clock),
+        agents=Agents(house.agents, house.sessions, house.cuts, house.audit, house.clock, chance),
+        connect=_connect(house, values, links, chance),
+        revoke=Revoke(house.sessions, _authorities(house), house.notices, house.audit, house.clock),
         limits=counted,
         supervisor=house.streams,
         readers=HttpReaders(house.streams, outlet, 30.0),
         tickets=Tickets(house.sessions, gate, house.clock, chance),
         sessions=house.sessions,
+        audit=house.audit,
+        refusals=house.refusals,
         links=links,
         clock=house.clock,
         chance=chance,
@@ -227,6 +260,7 @@ async def serving(
         server = PromptServer(
             uvicorn.Config(
                 AccessLog(build_app(house.services), house.clock),
+                http=bounded(HttpBounds(), Door(Bounds(), Heard(), house.clock.monotonic)),
                 lifespan="off",
                 log_config=None,
                 access_log=False,  # it would print session ids in URLs

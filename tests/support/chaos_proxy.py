@@ -51,8 +51,8 @@ class ChaosProxy:
                 brought += len(chunk)
                 if brought >= self._after and self.aborted < self._times:
                     self.aborted += 1
-                    _reset(server)
-                    _reset(client)
+                    reset(server)
+                    reset(client)
                     break
         await _close(server, client)
 
@@ -71,7 +71,8 @@ async def _close(*ends: SocketStream) -> None:
             await end.aclose()
 
 
-def _reset(end: SocketStream) -> None:
+def reset(end: SocketStream) -> None:
+    """Close it so that the peer gets RST and what is on its way is dropped."""
     raw = end._transport.get_extra_info("socket")  # type: ignore[attr-defined]
     if raw.fileno() >= 0:  # else it was closed from its own side
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

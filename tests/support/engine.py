@@ -111,7 +111,13 @@ class MemoryStreams:
         return list(self.views.values())
 
     async def attend(
-        self, session: Session, stream_id: str, *, place: EventRef | None, batch: bool
+        self,
+        session: Session,
+        stream_id: str,
+        *,
+        place: EventRef | None,
+        batch: bool,
+        agent_pk: int | None = None,
     ) -> Attendance:
         """All that ever happens to a stream that stands still: nothing."""
         await self.status(stream_id)
@@ -142,6 +148,7 @@ class SilentMeter:
     failures: list[ErrorCode] = field(default_factory=list)
     refreshes: list[tuple[Provider, str]] = field(default_factory=list)
     left_out: list[tuple[Provider, StreamType, SetAsideFor]] = field(default_factory=list)
+    suspicions: list[str] = field(default_factory=list)
 
     def streams_active(self, count: int) -> None:
         """Not looked at."""
@@ -175,3 +182,7 @@ class SilentMeter:
     def failed(self, code: ErrorCode) -> None:
         """An error was answered."""
         self.failures.append(code)
+
+    def suspected(self, what: str) -> None:
+        """Refusals came in a burst."""
+        self.suspicions.append(what)

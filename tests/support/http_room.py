@@ -13,6 +13,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 from starlette.types import ASGIApp
+from support.agents import MemoryAgents
 from support.api_server import OPERATOR_KEY, UNLIMITED, furnished
 from support.engine import SilentMeter
 from support.engine_room import Room
@@ -175,8 +176,13 @@ class HttpRoom(Room):
     def _build(self, values: dict[str, Any]) -> None:
         house = furnished(values)
         limits = Limits(MemoryRateLimits(self.clock), UNLIMITED, self.clock)
+        agents = MemoryAgents(self.clock, self.sessions)
         gate = Gate(
-            self.sessions, operator_key=Secret(OPERATOR_KEY), clock=self.clock, session_days=30
+            self.sessions,
+            agents,
+            operator_key=Secret(OPERATOR_KEY),
+            clock=self.clock,
+            session_days=30,
         )
         outlet = Outlet(limits=limits, audit=self.audit, clock=self.clock, meter=self.meter)
         self.readers = HttpReaders(self.engine.audience, outlet, STALL_SECONDS)

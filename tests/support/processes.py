@@ -90,7 +90,7 @@ def start(
         process.wait(STOP_SECONDS)
         raise AssertionError(f"{arguments} did not start:\n{said}\n{output.read_text()[-4000:]}")
     threading.Thread(target=_keep, args=(printed, output), daemon=True).start()
-    urls = re.findall(r"http://\S+", said)
+    urls = re.findall(r"https?://\S+", said)
     told = dict(re.findall(r"^(SCP_\w+)=(.*)$", said, re.MULTILINE))
     return Child(process, output, urls[0], told)
 
@@ -146,10 +146,18 @@ def start_server(folder: Path, sandbox: Child, begin: Begin = forked, /, **setti
     Settings are given by their variable's name without `SCP_`, in lower case; names in capitals
     are variables as they stand.
     """
-    environ = {
+    environ = server_environ(folder, sandbox, **settings)
+    return start(["serve"], environ, folder / "server.log", until="listens on", begin=begin)
+
+
+def server_environ(folder: Path, sandbox: Child, **settings: str) -> dict[str, str]:
+    """What `start_server` sets."""
+    return {
         "SCP_DATA_DIR": str(folder / "data"),
         "SCP_PORT": "0",
         "SCP_LOG_LEVEL": "debug",
+        # Tests count its files and measure its memory.
+        "SCP_ALLOW_DEBUGGERS": "true",
         "SCP_GOOGLE__QUOTA_UNITS_PER_MINUTE": "10000000",
         **sandbox.told,
         **{
@@ -157,7 +165,6 @@ def start_server(folder: Path, sandbox: Child, begin: Begin = forked, /, **setti
             for name, value in settings.items()
         },
     }
-    return start(["serve"], environ, folder / "server.log", until="listens on", begin=begin)
 
 
 def operator_key(folder: Path) -> str:

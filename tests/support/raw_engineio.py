@@ -130,14 +130,16 @@ class RawPolling:
 
 
 @asynccontextmanager
-async def raw_polling(url: str, session: str | None = None) -> AsyncIterator[RawPolling]:
+async def raw_polling(
+    url: str, session: str | None = None, **more: str
+) -> AsyncIterator[RawPolling]:
     """Open a polling connection; with a session, connect too."""
     async with aiohttp.ClientSession() as http:
         raw = RawPolling(http, url)
         async with http.get(address(url, "polling")) as answer:
             raw.sid = json.loads((await answer.text())[1:])["sid"]
         if session is not None:
-            assert await raw.post(greeting(session)) == 200
+            assert await raw.post(greeting(session, **more)) == 200
             packets = await raw.poll()
             assert packets[0].startswith("40"), packets
         yield raw

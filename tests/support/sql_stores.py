@@ -1,6 +1,5 @@
 """Stores over a real SQLite file, and things to put into them."""
 
-import secrets
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,8 @@ from typing import Any
 from support.time_and_chance import TurnedClock
 
 from scp_server.crypto.envelope import KeyringEnvelopes
-from scp_server.crypto.keyring import KEY_BYTES, Keyring, key_line, parse_keys
+from scp_server.crypto.key_lines import new_text
+from scp_server.crypto.keyring import Keyring, parse_keys
 from scp_server.crypto.seals import KeyringSeals
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Account, Grant, Session
@@ -37,15 +37,7 @@ ACCOUNT = Account(issuer="https://accounts.example", subject="subject-1", label=
 
 def new_keyring() -> Keyring:
     """Keys nobody has seen before."""
-    return parse_keys(
-        "\n".join(
-            (
-                key_line("seal", secrets.token_bytes(KEY_BYTES)),
-                key_line("index", secrets.token_bytes(KEY_BYTES)),
-            )
-        ),
-        Path("keys"),
-    )
+    return parse_keys(new_text(), "The keys of a test")
 
 
 def sql(path: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:

@@ -1,14 +1,15 @@
 """The core's stores, in memory, by the word of their ports."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from msgspec import structs
 
-from scp_server.domain.errors import SessionNotFound, StorageUnavailable
+from scp_server.domain.errors import InvalidRequest, SessionNotFound, StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, SessionState
-from scp_server.ports.audit import AuditEntry
+from scp_server.ports.audit import AuditEntry, AuditPage, AuditQuery
 from scp_server.ports.clock import Clock
 from scp_wire.stream_types import Provider, StreamType
 
@@ -55,6 +56,11 @@ class MemorySessions:
         self._ids[session_id] = session.pk
         return session
 
+    @property
+    def rows(self) -> list[Session]:
+        """All there are."""
+        return list(self._rows.values())
+
     async def find(self, session_id: Secret) -> Session | None:
         self._check()
         pk = self._ids.get(session_id)
@@ -93,6 +99,11 @@ class MemorySessions:
                 if request.session_pk != pk
             }
 
+    async def bind(self, pk: int, agent_pk: int, *, agent_id: str) -> None:
+        self._check()
+        if not self._ended(pk):
+            self._rows[pk] = replace(self._rows[pk], agent_pk=agent_pk, agent_id=agent_id)
+
     async def touch(self, pk: int, *, now: float, expires_at: float) -> None:
         self._check()
         self.touched.append(pk)
@@ -110,6 +121,11 @@ class MemorySessions:
             return False
         self._grants[pk] = grant
         return True
+
+    @asynccontextmanager
+    async def refreshing(self, pk: int) -> AsyncIterator[None]:
+        assert pk in self._rows
+        yield
 
     async def others_of_account(self, pk: int) -> int:
         self._check()
@@ -159,17 +175,28 @@ class MemoryAudit:
     def __init__(self) -> None:
         self.rows: list[AuditEntry] = []
         self.broken = False
+        self.refused_action = ""
+        """Rows of this action cannot be written."""
 
     async def record(self, *entries: AuditEntry) -> None:
-        if self.broken:
+        if self.broken or any(entry.action == self.refused_action for entry in entries):
             raise StorageUnavailable("The audit trail cannot be written.")
         self.rows += entries
 
-    async def of_session(self, session_pk: int, *, limit: int) -> list[AuditEntry]:
+    async def page(self, query: AuditQuery) -> AuditPage:
         mine = [
-            structs.replace(row, item_ids=()) for row in self.rows if row.session_pk == session_pk
+            structs.replace(row, item_ids=())
+            for row in self.rows
+            if query.session_pk in {None, row.session_pk} and query.action in {None, row.action}
         ]
-        return mine[::-1][:limit]
+        if query.cursor is not None and not query.cursor.isdecimal():
+            raise InvalidRequest("cursor is of no page.", field="cursor")
+        if not (query.cursor or "0").isdecimal():
+            raise InvalidRequest("This cursor is of no page of yours.", field="cursor")
+        after = int(query.cursor or 0)
+        shown = mine[::-1][after : after + query.limit]
+        more = after + query.limit < len(mine)
+        return AuditPage(entries=shown, cursor=str(after + query.limit) if more else None)
 
     def told(self) -> list[tuple[str, str, str]]:
         """Action, actor and result of each row, in order."""

@@ -17,7 +17,7 @@ import anyio
 import msgspec
 
 from scp_sdk.errors import ConnectionFailed, ProtocolError, SCPError
-from scp_sdk.rest import read_answer
+from scp_sdk.rest import carried, read_answer
 from scp_sdk.wires.framing import Framing, JsonLines, ServerSentEvents
 from scp_sdk.wires.link import NothingMore, Wanted
 from scp_wire.events import Event
@@ -70,7 +70,7 @@ class Asking:
         who = self.who
         headers = {
             "accept": ACCEPTED[self.format],
-            "authorization": f"Bearer {who.session_id}",
+            **carried(who.session_id, who.agent_key),
         }
         if who.last_event_id is not None:
             headers["last-event-id"] = who.last_event_id

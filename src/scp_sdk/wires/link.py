@@ -22,6 +22,7 @@ class Wanted:
     stream_id: str | None = None
     """None: not started yet. Only Socket.IO can wait for a stream that is to come."""
     agent_id: str | None = None
+    agent_key: str | None = field(default=None, repr=False)
     last_event_id: str | None = None
     batch: bool = True
     """Whether several items may come as one event."""

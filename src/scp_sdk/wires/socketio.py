@@ -67,6 +67,7 @@ class SocketIOLink:
         auth = {
             "session_id": who.session_id,
             "agent_id": who.agent_id,
+            "agent_key": who.agent_key,
             "last_event_id": who.last_event_id,
         }
         known = {name: said for name, said in auth.items() if said is not None}

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from scp_server.domain.agents import Agent
 from scp_server.domain.errors import Forbidden, SessionNotFound, SessionPending, SessionRequired
-from scp_server.domain.secrets import SESSION_PREFIX, Secret
+from scp_server.domain.secrets import AGENT_PREFIX, SESSION_PREFIX, Secret
 from scp_server.domain.sessions import Session, SessionState
+from scp_server.ports.agents import AgentStore
 from scp_server.ports.clock import Clock
 from scp_server.ports.sessions import SessionStore
 
@@ -16,7 +18,8 @@ SECONDS_A_DAY: Final = 86_400.0
 TOUCH_EVERY: Final = 60.0
 """A use is noted at most this often: a write per request would cost more than it tells."""
 _LIKE_A_SESSION: Final = re.compile(rf"{SESSION_PREFIX}[A-Za-z0-9_-]{{1,248}}")
-"""What is not of this form is not looked up."""
+_LIKE_A_KEY: Final = re.compile(rf"{AGENT_PREFIX}[A-Za-z0-9_-]{{1,248}}")
+"""What is of neither form is not looked up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +38,24 @@ class Caller:
     presented: Secret | None = None
     """The session id as it was presented, to be shown back to its holder only."""
     operator: bool = False
+    agent: Agent | None = None
+    """Whose key was presented."""
 
 
 class Gate:
     """Tells callers apart. Every wrong credential gets one answer, so that ids cannot be probed."""
 
     def __init__(
-        self, sessions: SessionStore, *, operator_key: Secret, clock: Clock, session_days: float
+        self,
+        sessions: SessionStore,
+        agents: AgentStore,
+        *,
+        operator_key: Secret,
+        clock: Clock,
+        session_days: float,
     ) -> None:
         self._sessions = sessions
+        self._agents = agents
         self._operator_digest = _digest(operator_key)
         self._clock = clock
         self._session_seconds = session_days * SECONDS_A_DAY
@@ -68,24 +80,51 @@ class Gate:
         Raises: SessionNotFound, StorageUnavailable.
         """
         operator = credentials.key is not None and self._is_operator(credentials.key)
+        agent = None
         if credentials.key is not None and not operator:
-            raise _not_found()
+            agent = await self._agent(credentials.key)
         if credentials.session_id is None:
-            return Caller(operator=operator)
+            return Caller(operator=operator, agent=agent)
         session = await self._found(credentials.session_id)
+        if not (operator or _answers_to(session, agent)):
+            raise _not_found()
         await self.note_use(session)
-        return Caller(session=session, presented=credentials.session_id, operator=operator)
+        return Caller(
+            session=session, presented=credentials.session_id, operator=operator, agent=agent
+        )
 
-    async def holder(self, session_pk: int) -> Session:
-        """The session of who holds a ticket for it, and note the use.
+    async def holder(self, session_pk: int, *, agent_pk: int | None, operator: bool) -> Caller:
+        """Who holds a ticket for a session, which was given to that agent or to the operator; and
+        note the use.
+
+        Raises: SessionNotFound (also when the agent's time is over), StorageUnavailable.
+        """
+        session = await self._sessions.get(session_pk)
+        agent = None if agent_pk is None else await self._agents.get(agent_pk)
+        lapsed = agent_pk is not None and (agent is None or not agent.alive(self._clock.now()))
+        if session is None or not self._alive(session) or lapsed:
+            raise _not_found()
+        if not (operator or _answers_to(session, agent)):
+            raise _not_found()
+        await self.note_use(session)
+        return Caller(session=session, agent=agent)
+
+    async def stays(self, caller: Caller) -> None:
+        """Look again once a caller has been let in: what ended meanwhile did not see it there.
 
         Raises: SessionNotFound, StorageUnavailable.
         """
-        session = await self._sessions.get(session_pk)
-        if session is None or not self._alive(session):
-            raise _not_found()
-        await self.note_use(session)
-        return session
+        session, agent, now = caller.session, caller.agent, self._clock.now()
+        if session is not None:
+            session = await self._sessions.get(session.pk)
+            if session is None or not self._alive(session):
+                raise _not_found()
+            if not (caller.operator or _answers_to(session, agent)):
+                raise _not_found()
+        if agent is not None:
+            agent = await self._agents.get(agent.pk)
+            if agent is None or agent != caller.agent or not agent.alive(now):
+                raise _not_found()
 
     async def note_use(self, session: Session) -> None:
         """A session is used (an open connection is use): its end moves away again."""
@@ -109,15 +148,42 @@ class Gate:
     def need_operator(self, caller: Caller) -> None:
         """Let only the operator pass.
 
-        Raises: SessionRequired when anonymous, Forbidden for a session.
+        Raises: SessionRequired when anonymous, Forbidden for a session or an agent.
         """
         if caller.operator:
             return
-        if caller.session is None:
+        if caller.session is None and caller.agent is None:
             raise SessionRequired(
                 "This needs the operator key: send it as Authorization: Bearer operator-..."
             )
-        raise Forbidden("A session may not do this; the operator key may.")
+        raise Forbidden("Neither a session nor an agent may do this; the operator key may.")
+
+    def need_key(self, caller: Caller) -> None:
+        """Let only the operator and agents pass.
+
+        Raises: SessionRequired when anonymous, Forbidden for a session by itself, and for an agent
+        that was given the sessions it may use.
+        """
+        if caller.operator or (caller.agent is not None and caller.agent.opens):
+            return
+        if caller.agent is not None:
+            raise Forbidden(
+                "This agent's key is limited to the sessions it was given. The operator can make"
+                " one that opens others."
+            )
+        if caller.session is None:
+            raise SessionRequired(
+                "This needs an agent's key or the operator's: send it as Authorization: Bearer."
+            )
+        raise Forbidden("A session may not do this; an agent's key or the operator's may.")
+
+    async def _agent(self, key: Secret) -> Agent:
+        agent = None
+        if _LIKE_A_KEY.fullmatch(key.reveal()):
+            agent = await self._agents.find(key)
+        if agent is None or not agent.alive(self._clock.now()):
+            raise _not_found()
+        return agent
 
     async def _found(self, session_id: Secret) -> Session:
         session = None
@@ -133,6 +199,11 @@ class Gate:
 
     def _alive(self, session: Session) -> bool:
         return session.state is not SessionState.ENDED and session.expires_at > self._clock.now()
+
+
+def _answers_to(session: Session, agent: Agent | None) -> bool:
+    """Whether a session answers to who presents it with that agent's key, or with none."""
+    return session.agent_pk is None if agent is None else agent.may_use(session)
 
 
 def _digest(key: Secret) -> bytes:

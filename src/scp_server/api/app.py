@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketClose
 from scp_server.access.gate import Caller
 from scp_server.api.answers import dress, failure, success
 from scp_server.api.bodies import read_json
-from scp_server.api.caller import address_of, credentials_of, ticket_of
+from scp_server.api.caller import address_of, credentials_of, host_of, on_loopback, ticket_of
 from scp_server.api.documents import asyncapi_text, openapi_text
 from scp_server.api.errors import MethodNotAllowed, NotFound
 from scp_server.api.limits import Touched, untouched
@@ -126,6 +126,7 @@ class Surface:
             if operation.metered:
                 await self._count_address(request, touched)
             raise
+        touched.session_pk = None if caller.session is None else caller.session.pk
         if operation.metered:
             await self._count(caller, request, touched)
         self._require(operation.access, caller)
@@ -145,9 +146,26 @@ class Surface:
 
     def _admit(self, request: Request, operation: Operation) -> None:
         if operation.metered:
+            self._check_secure(request)
             self._origins.check(request)
+        if operation.page:
+            self._origins.check_visit(request)
         if operation.starts_work and self._services.draining():
             raise ShuttingDown("The server is shutting down. Try again in half a minute.")
+
+    def _check_secure(self, request: Request) -> None:
+        """A redirect would come too late: the credential has travelled (ASVS 4.1.2).
+
+        Raises: InvalidRequest.
+        """
+        if not self._services.values.secure_only or request.url.scheme == "https":
+            return
+        if not on_loopback(request):
+            raise InvalidRequest(
+                "This came in the clear: use https, and take the credential that was sent for"
+                " known to others. If it was https, let the proxy set X-Forwarded-Proto.",
+                field="scheme",
+            )
 
     async def _identify(self, request: Request, operation: Operation, document: object) -> Caller:
         if operation.access is Access.OPEN:
@@ -161,12 +179,15 @@ class Surface:
         return caller if ticket is None else await self._with_ticket(caller, ticket)
 
     async def _with_ticket(self, caller: Caller, ticket: Secret) -> Caller:
-        session = await self._services.tickets.redeem(ticket)
-        if caller.session is not None and caller.session.pk != session.pk:
+        held = await self._services.tickets.redeem(ticket)
+        session = self._services.gate.need_session(held)
+        other = caller.session is not None and caller.session.pk != session.pk
+        if other or caller.agent not in {None, held.agent}:
             raise InvalidRequest(
-                "The ticket is of another session than the one presented. Send one.", field="ticket"
+                "The ticket is of another session or agent than the one presented. Send one.",
+                field="ticket",
             )
-        return replace(caller, session=session)
+        return replace(caller, session=session, agent=held.agent)
 
     def _require(self, access: Access, caller: Caller) -> None:
         match access:
@@ -174,6 +195,8 @@ class Surface:
                 self._services.gate.need_session(caller)
             case Access.SESSION_OR_OPERATOR if not caller.operator:
                 self._services.gate.need_session(caller)
+            case Access.KEY:
+                self._services.gate.need_key(caller)
             case Access.OPERATOR:
                 self._services.gate.need_operator(caller)
             case _:
@@ -185,6 +208,8 @@ class Surface:
             touched.note(untouched(limits.values.data_requests_per_minute))
         elif caller.session is not None:
             touched.note(await limits.data_requests(f"session:{caller.session.pk}"))
+        elif caller.agent is not None:
+            touched.note(await limits.data_requests(f"agent:{caller.agent.pk}"))
         else:
             await self._count_address(request, touched)
 
@@ -204,6 +229,7 @@ class Surface:
         if not isinstance(error, ScpError) or error.code is ErrorCode.INTERNAL_ERROR:
             error = self._unexpected(error)
         self._services.meter.failed(error.code)
+        self._services.refusals.note(error, host=host_of(request), session_pk=touched.session_pk)
         if operation is not None and operation.page:
             return self._pages.failure(error)
         return failure(error)

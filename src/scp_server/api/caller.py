@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 
 from scp_server.access.gate import Credentials
+from scp_server.domain.addresses import client_of
 from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.secrets import AGENT_PREFIX, OPERATOR_PREFIX, Secret
 
@@ -44,15 +45,12 @@ def ticket_of(request: Request) -> Secret | None:
 
 def address_of(request: Request) -> str:
     """The client's address as limits count it: an IPv6 network of 64 bits is one client."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    return client_of(host_of(request))
+
+
+def host_of(request: Request) -> str:
+    """The client's address as it is."""
+    return request.client.host if request.client else ""
 
 
 def on_loopback(request: Request) -> bool:

@@ -34,6 +34,9 @@ STATUS_OF: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.SHUTTING_DOWN: 503,
         ErrorCode.INTERNAL_ERROR: 500,
         ErrorCode.SLOW_CONSUMER: 503,
+        ErrorCode.REQUEST_TIMEOUT: 408,
+        ErrorCode.HEAD_TOO_LARGE: 431,
+        ErrorCode.OVERLOADED: 503,
     }
 )
 """Every code has one status. SLOW_CONSUMER ends a delivery; no request is answered with it."""
@@ -44,6 +47,7 @@ RETRY_AFTER: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.SHUTTING_DOWN: 25,  # a drain is over within 25 s
         ErrorCode.PROVIDER_UNAVAILABLE: 30,
         ErrorCode.PROVIDER_RATE_LIMITED: 60,
+        ErrorCode.OVERLOADED: 30,
     }
 )
 """Seconds to wait where the error itself does not say."""

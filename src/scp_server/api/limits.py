@@ -24,6 +24,8 @@ class Touched:
     """The limits that one request has touched."""
 
     verdicts: list[Verdict] = field(default_factory=list)
+    session_pk: int | None = None
+    """Whose request it is, once that is known."""
 
     def note(self, verdict: Verdict) -> None:
         """Remember one; switched off limits say nothing."""

@@ -41,6 +41,12 @@ _CODES_OF_ACCESS: Final[dict[Access, tuple[ErrorCode, ...]]] = {
         ErrorCode.SESSION_REQUIRED,
         ErrorCode.SESSION_PENDING,
     ),
+    Access.KEY: (
+        ErrorCode.SESSION_NOT_FOUND,
+        ErrorCode.SESSION_REQUIRED,
+        ErrorCode.SESSION_PENDING,
+        ErrorCode.FORBIDDEN,
+    ),
     Access.OPERATOR: (
         ErrorCode.SESSION_NOT_FOUND,
         ErrorCode.SESSION_REQUIRED,
@@ -67,12 +73,15 @@ _SESSION_WAYS: Final[tuple[Json, ...]] = (
     {"sessionQuery": []},
 )
 _OPERATOR_WAY: Final[tuple[Json, ...]] = ({"operatorKey": []},)
+_AGENT_WAY: Final[tuple[Json, ...]] = ({"agentKey": []},)
+_AGENTS_SESSION: Final[tuple[Json, ...]] = ({"agentKey": [], "sessionHeader": []},)
 _SECURITY: Final[dict[Access, tuple[Json, ...]]] = {
     Access.OPEN: (),
-    Access.ANYONE: ({}, *_SESSION_WAYS, *_OPERATOR_WAY),
-    Access.SESSION: _SESSION_WAYS,
-    Access.WAITING_SESSION: _SESSION_WAYS,
-    Access.SESSION_OR_OPERATOR: (*_SESSION_WAYS, *_OPERATOR_WAY),
+    Access.ANYONE: ({}, *_SESSION_WAYS, *_AGENTS_SESSION, *_AGENT_WAY, *_OPERATOR_WAY),
+    Access.SESSION: (*_SESSION_WAYS, *_AGENTS_SESSION),
+    Access.WAITING_SESSION: (*_SESSION_WAYS, *_AGENTS_SESSION),
+    Access.SESSION_OR_OPERATOR: (*_SESSION_WAYS, *_AGENTS_SESSION, *_OPERATOR_WAY),
+    Access.KEY: (*_AGENT_WAY, *_OPERATOR_WAY),
     Access.OPERATOR: _OPERATOR_WAY,
 }
 
@@ -94,6 +103,12 @@ _SCHEMES: Final[Json] = {
         "in": "query",
         "name": "ticket",
         "description": "Of `POST /api/tickets`: good once, within 30 seconds.",
+    },
+    "agentKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An agent's key: `Authorization: Bearer agent-...`. Sessions of an agent"
+        " answer only together with it; the session id is then in `X-Session-ID` or the body.",
     },
     "operatorKey": {
         "type": "http",

@@ -32,6 +32,8 @@ class Access(Enum):
     WAITING_SESSION = auto()
     """A session, also one whose user has not consented yet."""
     SESSION_OR_OPERATOR = auto()
+    KEY = auto()
+    """An agent's key, or the operator's."""
     OPERATOR = auto()
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from scp_server.domain.errors import Forbidden
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 _TAKEN: Final = "Authorization, Content-Type, Last-Event-ID, X-Session-ID"
 _SHOWN: Final = (
     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy,"
@@ -24,19 +25,39 @@ class Origins:
     """Our own origin, and those the operator allows: compared whole, never by prefix."""
 
     def __init__(self, public_url: str, allowed: Iterable[str]) -> None:
-        self._allowed = frozenset(allowed) | _own(public_url)
+        self._allowed = frozenset(allowed) | own_origins(public_url)
 
     def check(self, request: Request) -> None:
         """Let pass what no browser sent, and pages of allowed origins.
 
+        A browser names no origin with what it fetches for another site without being asked for
+        CORS, but says that it is one (Fetch Metadata): that may change nothing here.
+
         Raises: Forbidden.
         """
-        if any(value not in self._allowed for value in request.headers.getlist("origin")):
+        named = request.headers.getlist("origin")
+        foreign = "cross-site" in request.headers.getlist("sec-fetch-site") and not named
+        changes = request.method not in {"GET", "HEAD", "OPTIONS"}
+        if any(value not in self._allowed for value in named) or (foreign and changes):
             raise Forbidden(
                 "Web pages of this origin may not call this server. The operator can allow it in"
                 " SCP_ALLOWED_ORIGINS.",
                 field="Origin",
             )
+
+    def check_visit(self, request: Request) -> None:
+        """Let pass who opens a page: a link may come from anywhere, but no other site's page may
+        load ours within itself, as an image or a frame or by a script, and start a consent so.
+
+        Raises: Forbidden.
+        """
+        visits = (
+            request.headers.getlist("sec-fetch-mode"),
+            request.headers.getlist("sec-fetch-dest"),
+        )
+        ours = "same-origin" in request.headers.getlist("sec-fetch-site")
+        if not ours and (set(visits[0]) - {"navigate"} or set(visits[1]) - {"document"}):
+            raise Forbidden("Open this page in a tab of its own.", field="Sec-Fetch-Dest")
 
     def headers(self, request: Request) -> dict[str, str]:
         """What lets an allowed page read the answer."""
@@ -63,11 +84,11 @@ class Origins:
         return Response(status_code=204, headers=headers)
 
 
-def _own(public_url: str) -> frozenset[str]:
+def own_origins(public_url: str) -> frozenset[str]:
+    """Our own origin as browsers spell it (RFC 6454 section 6.2); each of its names on loopback."""
     parts = urlsplit(public_url)
-    origin = f"{parts.scheme}://{parts.netloc}"
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    if host not in _LOOPBACK:
-        return frozenset({origin})
-    port = f":{parts.port}" if parts.port else ""
-    return frozenset(f"{parts.scheme}://{name}{port}" for name in _LOOPBACK)
+    usual = parts.port in {None, _USUAL_PORTS.get(parts.scheme)}
+    port = "" if usual else f":{parts.port}"
+    names = _LOOPBACK if host in _LOOPBACK else (host,)
+    return frozenset(f"{parts.scheme}://{name}{port}" for name in names)

@@ -88,6 +88,7 @@ class Pages:
             "login.html",
             provider=PROVIDER_NAMES[login.provider],
             agent=login.agent_id,
+            verified=login.verified,
             wishes=[PLAIN_WORDS[kind] for kind in login.stream_types],
             onward=login.redirect,
         )

@@ -5,15 +5,19 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from scp_server.access.agents import Agents
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
+from scp_server.access.refusals import Refusals
 from scp_server.access.tickets import Tickets
 from scp_server.consent.connect import LoginPage, Outcome
 from scp_server.delivery.http_readers import HttpReaders
+from scp_server.domain.agents import Agent
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import StreamConfig
 from scp_server.engine.views import StreamView
+from scp_server.ports.audit import AuditReader
 from scp_server.ports.chance import Chance
 from scp_server.ports.clock import Clock
 from scp_server.ports.links import Links
@@ -56,7 +60,9 @@ class Streams(Protocol):
 class Consents(Protocol):
     """What the API asks of `consent.connect.Connect`, which says what is raised."""
 
-    async def open(self, request: OpenSession, *, operator: bool) -> SessionOpened:
+    async def open(
+        self, request: OpenSession, *, operator: bool, agent: Agent | None = None
+    ) -> SessionOpened:
         """Open a session."""
         ...
 
@@ -81,7 +87,9 @@ class Consents(Protocol):
         """A one-use address at which the user can consent again."""
         ...
 
-    async def exchange(self, code: Secret) -> Secret:
+    async def exchange(
+        self, code: Secret, *, verifier: Secret | None = None, agent: Agent | None = None
+    ) -> Secret:
         """The session id behind a return code."""
         ...
 
@@ -114,6 +122,8 @@ class ApiValues:
     allow_query_session: bool = True
     trust_loopback: bool = False
     """Whether a client on loopback is the operator's own: no proxy stands before us."""
+    secure_only: bool = False
+    """Whether API requests that came in the clear are refused: a proxy before us does TLS."""
     missing_settings: Mapping[Provider, tuple[str, ...]] = field(default_factory=dict)
     """For each provider, the settings that would switch it on; empty: it is on."""
     max_rate_limit_per_minute: int = 600
@@ -143,6 +153,7 @@ class Services:
     """What the routes use."""
 
     gate: Gate
+    agents: Agents
     connect: Consents
     revoke: Endings
     limits: Limits
@@ -151,6 +162,8 @@ class Services:
     tickets: Tickets
     sessions: SessionStore
     """To mask the ids of sessions that are not the caller's."""
+    audit: AuditReader
+    refusals: Refusals
     links: Links
     clock: Clock
     chance: Chance

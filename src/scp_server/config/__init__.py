@@ -4,18 +4,19 @@ from scp_server.config.describe import SettingDescription, describe, settings_pa
 from scp_server.config.faults import ConfigError
 from scp_server.config.load import load, with_port
 from scp_server.config.operator_key import operator_key
+from scp_server.config.provider_settings import GoogleSettings, MicrosoftSettings
 from scp_server.config.settings import (
-    GoogleSettings,
+    AlarmSettings,
     LimitSettings,
     LogFormat,
     LogLevel,
-    MicrosoftSettings,
     Quotas,
     Settings,
     WindowSettings,
 )
 
 __all__ = [
+    "AlarmSettings",
     "ConfigError",
     "GoogleSettings",
     "LimitSettings",

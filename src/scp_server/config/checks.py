@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -10,7 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from scp_server.config.faults import ConfigError
 from scp_server.config.fields import Setting
-from scp_server.config.settings import MicrosoftSettings, Settings
+from scp_server.config.provider_settings import MicrosoftSettings
+from scp_server.config.settings import Settings
 from scp_server.domain.secrets import OPERATOR_PREFIX
 from scp_server.providers.microsoft.calendar_filters import MOST_DAYS
 
@@ -30,6 +32,7 @@ def check(settings: Settings, known: tuple[Setting, ...]) -> None:
         _check_form(setting, _value(settings, setting))
     _check_public_url(settings)
     _check_database_url(settings.database_url)
+    _check_keys(settings)
     _check_operator_key(settings)
     _check_clients(settings)
     _check_tenant(settings.microsoft.tenant)
@@ -64,7 +67,7 @@ def _check_form(setting: Setting, value: object) -> None:
         fault = rule(text)
         if fault is not None:
             # What stands before an "@" may be a password.
-            shown = "" if "@" in text else f", not {text!a}"
+            shown = "" if "@" in text else f", not {text[:100]!a}"
             raise ConfigError(setting.variable, f"{setting.variable} {fault}{shown}.")
 
 
@@ -74,10 +77,10 @@ def _split(text: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    plain = host and "@" not in parts.netloc and "#" not in text
+    plain = host and port != 0 and "@" not in parts.netloc and "#" not in text
     return parts if plain and parts.scheme in ("https", "http") else None
 
 
@@ -132,6 +135,35 @@ def _check_database_url(url: str) -> None:
             "SCP_DATABASE_URL",
             "SCP_DATABASE_URL must be sqlite:///<path>: this release keeps its data in SQLite.",
         )
+
+
+def _check_keys(settings: Settings) -> None:
+    given = [
+        variable
+        for variable, value in (
+            ("SCP_KEY_FILE", settings.key_file),
+            ("SCP_KEYS", settings.keys),
+            ("SCP_KEY_COMMAND", settings.key_command),
+        )
+        if value is not None
+    ]
+    if len(given) > 1:
+        raise ConfigError(
+            given[-1],
+            f"{' and '.join(given)} are both set, and keys come from one place only. Unset all but"
+            " the one that has the keys of this database.",
+        )
+    if settings.key_command is not None:
+        try:
+            words = shlex.split(settings.key_command)
+        except ValueError:
+            words = []
+        if not words:
+            raise ConfigError(
+                "SCP_KEY_COMMAND",
+                "SCP_KEY_COMMAND must be a command and its arguments, quoted as for a shell: a"
+                " quote in it is not closed, or there is no word.",
+            )
 
 
 def _check_operator_key(settings: Settings) -> None:

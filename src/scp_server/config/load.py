@@ -20,6 +20,9 @@ CONFIG_FILE: Final = "SCP_CONFIG_FILE"
 CLIENT_PREFIX: Final = "SCP_CLIENT__"
 """SDK, examples and tests: not ours."""
 
+SOCKETS_PER_ADDRESS: Final = 500
+"""Enough for a house behind one address; on loopback every client has the same one."""
+
 T = TypeVar("T", bound=msgspec.Struct)
 Given = dict[tuple[str, ...], object]
 
@@ -52,18 +55,22 @@ def with_port(settings: Settings, port: int) -> Settings:
 
 
 def _public_url(port: object, *, tls: bool) -> str:
-    return f"{'https' if tls else 'http'}://localhost:{port}"
+    # Port 0 is none yet: `with_port` names the one that is taken.
+    return f"{'https' if tls else 'http'}://localhost" + (f":{port}" if str(port) != "0" else "")
 
 
 def _derived(given: Given) -> Given:
     default = platformdirs.user_data_path("scp-streaming", appauthor=False)
     data_dir = Path(str(given.get(("data_dir",), default)))
+    elsewhere = ("keys",) in given or ("key_command",) in given
+    local = is_loopback(str(given.get(("host",), "localhost")))
     return {
         ("public_url",): _public_url(given.get(("port",), 5000), tls=("tls_cert",) in given),
         ("data_dir",): data_dir,
         ("database_url",): f"sqlite:///{data_dir / 'scp.db'}",
-        ("key_file",): data_dir / "keys",
-        ("require_session",): not is_loopback(str(given.get(("host",), "localhost"))),
+        ("key_file",): None if elsewhere else data_dir / "keys",
+        ("require_session",): not local,
+        ("limits", "sockets_per_address"): 0 if local else SOCKETS_PER_ADDRESS,
     }
 
 

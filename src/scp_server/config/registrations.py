@@ -1,6 +1,7 @@
 """Settings as the app registrations at the providers, and as what is read by them."""
 
-from scp_server.config.settings import GoogleSettings, MicrosoftSettings, Settings
+from scp_server.config.provider_settings import GoogleSettings, MicrosoftSettings
+from scp_server.config.settings import Settings
 from scp_server.providers.google.oauth import GoogleEndpoints
 from scp_server.providers.microsoft.calendar_filters import Days
 from scp_server.providers.microsoft.oauth import MicrosoftEndpoints

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from scp_server.domain.errors import InvalidRequest, StreamConfigError
+from scp_server.domain.agents import Agent
+from scp_server.domain.errors import Forbidden, InvalidRequest, StreamConfigError
 from scp_server.ports.links import Links
 from scp_wire.stream_types import PROVIDERS_OF, Provider, StreamType
 
@@ -79,6 +80,25 @@ def check_return_to(url: str | None, known: frozenset[str]) -> None:
             "return_to is not registered on this server. Its operator can add exactly this address"
             " to SCP_RETURN_TO.",
             field="return_to",
+        )
+
+
+def check_agent(agent: Agent | None, label: str | None, wanted: tuple[StreamType, ...]) -> None:
+    """Let an agent ask for what its key is for, and in its own name only.
+
+    Raises: Forbidden naming the field.
+    """
+    if agent is None:
+        return
+    if label not in {None, agent.name}:
+        raise Forbidden(
+            "agent_id is not the name of this key's agent. Leave it out.", field="agent_id"
+        )
+    if not all(agent.may_read(stream_type) for stream_type in wanted):
+        raise Forbidden(
+            "This agent's key is not for all of these stream types.",
+            field="stream_types",
+            allowed_values=sorted(agent.stream_types or ()),
         )
 
 

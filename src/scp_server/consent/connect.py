@@ -13,12 +13,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from scp_server.consent.answering import Answer, Answering
-from scp_server.consent.asking import all_types, check_return_to, registered, wanted_types
+from scp_server.consent.asking import (
+    all_types,
+    check_agent,
+    check_return_to,
+    registered,
+    wanted_types,
+)
 from scp_server.consent.ending import Ending
 from scp_server.consent.importing import brought
-from scp_server.consent.one_time import CODE_SECONDS, LINK_SECONDS, OneTime
+from scp_server.consent.one_time import CODE_SECONDS, LINK_SECONDS, OneTime, Opener
 from scp_server.consent.origin import configured, made_at
 from scp_server.consent.refusals import unknown_answer
+from scp_server.domain.agents import Agent
 from scp_server.domain.errors import ConsentRefused, Forbidden, InvalidRequest
 from scp_server.domain.secrets import SESSION_PREFIX, Secret
 from scp_server.domain.sessions import ConsentRequest, Session, SessionState
@@ -49,7 +56,9 @@ class LoginPage:
 
     provider: Provider
     agent_id: str | None
-    """Who asks, an unverified label; None when it gave none, or the user began by hand."""
+    """Who asks; None when it gave no name, or the user began by hand."""
+    verified: bool
+    """Whether the operator knows the agent by this name; else it is what the agent says."""
     stream_types: tuple[StreamType, ...]
     redirect: str
     """The provider's own page."""
@@ -99,25 +108,38 @@ class Connect:
         self._ending = Ending(sessions, notices, audit, clock)
         self._answering = Answering(sessions, authorities, notices, audit, clock)
 
-    async def open(self, request: OpenSession, *, operator: bool) -> SessionOpened:
+    async def open(
+        self, request: OpenSession, *, operator: bool, agent: Agent | None = None
+    ) -> SessionOpened:
         """Open a session that waits for its user, or, with `tokens`, one that is ready.
 
+        With an agent, it is that agent's: its id alone opens nothing.
+
         Raises: ProviderNotConfigured, StreamConfigError, InvalidRequest, Forbidden (tokens
-        without the operator key); with tokens also ProviderUnavailable, OperatorFault.
+        without the operator key, types the agent's key is not for); with tokens also
+        ProviderUnavailable, OperatorFault.
         """
         provider = Provider(request.provider)
         configured(self._authorities, provider)
         stream_types = wanted_types(request.stream_types, provider, self._links)
         check_return_to(request.return_to, self._return_to)
+        check_agent(agent, request.agent_id, stream_types)
         if request.tokens is not None:
             if not operator:
                 raise Forbidden("Only the operator key may bring tokens.", field="tokens")
             return await self._import(request, request.tokens, stream_types)
         session_id = self._new_id()
-        session = await self._pending(session_id, provider, stream_types, request.agent_id)
-        asked = self._request(session)
+        session = await self._pending(
+            session_id, provider, stream_types, request.agent_id, agent=agent
+        )
+        asked = replace(self._request(session), agent_pk=session.agent_pk, operator=operator)
         if request.return_to is not None:
-            asked = replace(asked, session_id=session_id, return_to=request.return_to)
+            asked = replace(
+                asked,
+                session_id=session_id,
+                return_to=request.return_to,
+                challenge=request.code_challenge,
+            )
         return SessionOpened(
             session_id=session_id.reveal(),
             authorization_url=await self._login_url(asked),
@@ -156,6 +178,7 @@ class Connect:
         return LoginPage(
             provider=provider,
             agent_id=session.agent_id,
+            verified=session.agent_pk is not None,
             stream_types=session.stream_types,
             redirect=redirect,
             cookie=cookie,
@@ -204,19 +227,28 @@ class Connect:
         """
         return await self._login_url(self._request(session))
 
-    async def exchange(self, code: Secret) -> Secret:
+    async def exchange(
+        self, code: Secret, *, verifier: Secret | None = None, agent: Agent | None = None
+    ) -> Secret:
         """The session id behind a return code. Within a minute of its making, and once.
+
+        Only for who opened the session: with the same agent's key, and with what the
+        `code_challenge` was made from (RFC 7636 4.2), where there was one.
 
         A code that comes twice may have been stolen by whoever came first: the session is ended
         (RFC 6749 4.1.2 does so with authorization codes).
 
         Raises: InvalidRequest.
         """
-        request = await self._one_time.take_code(code)
+        opener = Opener(
+            agent_pk=None if agent is None else agent.pk,
+            challenge=None if verifier is None else _s256(verifier),
+        )
+        request = await self._one_time.take_code(code, opener)
         if request is not None and request.session_id is not None:
             await self._answering.waiting(request.session_pk)
             return request.session_id
-        spent = await self._one_time.take_spent(code)
+        spent = await self._one_time.take_spent(code, opener)
         session = None if spent is None else await self._sessions.get(spent.session_pk)
         if session is None or session.state is SessionState.ENDED:
             raise InvalidRequest(
@@ -278,8 +310,10 @@ class Connect:
         provider: Provider,
         stream_types: tuple[StreamType, ...],
         agent_id: str | None,
+        *,
+        agent: Agent | None = None,
     ) -> Session:
-        return await self._sessions.open(
+        session = await self._sessions.open(
             session_id,
             provider=provider,
             stream_types=stream_types,
@@ -287,6 +321,11 @@ class Connect:
             endpoints=configured(self._authorities, provider).endpoints,
             expires_at=self._clock.now() + PENDING_SECONDS,
         )
+        if agent is None:
+            return session
+        # Nobody knows its id yet.
+        await self._sessions.bind(session.pk, agent.pk, agent_id=agent.name)
+        return replace(session, agent_pk=agent.pk, agent_id=agent.name)
 
     def _request(self, session: Session) -> ConsentRequest:
         return ConsentRequest(

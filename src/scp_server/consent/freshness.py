@@ -1,6 +1,7 @@
 """Freshness: a valid access token now, and one refresh at a time."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -10,7 +11,7 @@ import structlog
 from scp_server.consent.origin import authority_of
 from scp_server.consent.rests import Rests
 from scp_server.consent.single_flight import SingleFlight
-from scp_server.domain.errors import ConsentLost, ProviderError, Remedy
+from scp_server.domain.errors import ConsentLost, ProviderError, Remedy, StorageUnavailable
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import Grant, Session, SessionState
 from scp_server.ports.audit import AuditEntry, AuditTrail
@@ -34,8 +35,9 @@ MARGIN_SHARE: Final = 0.2
 class Freshness:
     """Implements ports.tokens.Tokens.
 
-    Two things keep refreshes apart: within a process those who ask at once share one, and between
-    processes the store takes a new grant only if it follows the one that was read.
+    Three things keep refreshes apart: within a process those who ask at once share one; of several
+    processes one at a time asks the provider; and the store takes a new grant only if it follows
+    the one that was read.
     """
 
     def __init__(  # noqa: PLR0913  (the ports it stands on, handed in one by one)
@@ -101,7 +103,11 @@ class Freshness:
     async def _renewed(self, pk: int, stale: Secret, claims: str | None = None) -> Grant:
         # Keyed by the token too: who was refused the newer token must not be content with the
         # outcome of a refresh that replaced an older one.
-        return await self._flights.fly((pk, stale), lambda: self._refresh(pk, stale, claims))
+        return await self._flights.fly((pk, stale), lambda: self._alone(pk, stale, claims))
+
+    async def _alone(self, pk: int, stale: Secret, claims: str | None) -> Grant:
+        async with self._sessions.refreshing(pk):
+            return await self._refresh(pk, stale, claims)
 
     async def _refresh(self, pk: int, stale: Secret, claims: str | None) -> Grant:
         grant = await self._caught_up(pk)
@@ -118,6 +124,8 @@ class Freshness:
             if error.remedy is Remedy.ASK_USER:
                 return await self._lost(pk, grant, error)
             self._tell_operator(session.provider, error)
+            with suppress(StorageUnavailable):  # what failed is not to be held up by that
+                await self._record(pk, "token.refresh_failed", result=error.code.value)
             raise
         self._meter.refreshed(session.provider, "ok")
         return await self._keep(pk, replace(fresh, version=grant.version + 1))

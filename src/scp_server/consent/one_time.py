@@ -1,7 +1,7 @@
 """OneTime: keys that open one consent request, once."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from scp_server.domain.secrets import Secret
@@ -16,6 +16,20 @@ CODE_SECONDS: Final = 60.0
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,512}")
 """All tokens of ours; what is not of this form is not looked up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opener:
+    """Who opened a session: to nobody else is its return code worth anything."""
+
+    agent_pk: int | None
+    challenge: str | None
+    """What the opener's secret makes (RFC 7636 4.2)."""
+
+    @property
+    def key(self) -> str:
+        """As part of a key. A dot is in neither."""
+        return f".{self.agent_pk or ''}.{self.challenge or ''}"
 
 
 class OneTime:
@@ -45,18 +59,22 @@ class OneTime:
         return await self._take("flow", state, cookie)
 
     async def put_code(self, code: Secret, request: ConsentRequest) -> None:
-        """A return code is worth this request, and leaves a trace to know a second use by."""
-        await self._sessions.open_request(_key("code", code), request)
+        """A return code is worth this request, and leaves a trace to know a second use by.
+
+        Code and opener make one key: a stolen code finds nothing for another, nor is it used up.
+        """
+        opener = Opener(agent_pk=request.agent_pk, challenge=request.challenge)
+        await self._sessions.open_request(_key(f"code{opener.key}", code), request)
         trace = replace(request, session_id=None)
-        await self._sessions.open_request(_key("spent", code), trace)
+        await self._sessions.open_request(_key(f"spent{opener.key}", code), trace)
 
-    async def take_code(self, code: Secret) -> ConsentRequest | None:
-        """The request of a return code, once."""
-        return await self._take("code", code)
+    async def take_code(self, code: Secret, opener: Opener) -> ConsentRequest | None:
+        """The request of a return code, once, for who opened it."""
+        return await self._take(f"code{opener.key}", code)
 
-    async def take_spent(self, code: Secret) -> ConsentRequest | None:
+    async def take_spent(self, code: Secret, opener: Opener) -> ConsentRequest | None:
         """The request of a return code that was taken before."""
-        return await self._take("spent", code)
+        return await self._take(f"spent{opener.key}", code)
 
     async def _take(self, kind: str, *parts: Secret) -> ConsentRequest | None:
         if not all(_TOKEN.fullmatch(part.reveal()) for part in parts):

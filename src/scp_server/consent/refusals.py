@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from scp_server.domain.errors import ConsentRefused
+from scp_server.domain.errors import ConsentRefused, ForeignAnswer
 from scp_wire.stream_types import Provider
 
 _WORD: Final = re.compile(r"[a-z_]{1,40}")
@@ -48,9 +48,9 @@ def refusal(error: str) -> ConsentRefused:
     )
 
 
-def unknown_answer() -> ConsentRefused:
+def unknown_answer() -> ForeignAnswer:
     """The answer to a callback that no consent of this browser waits for: always the same."""
-    return ConsentRefused(
+    return ForeignAnswer(
         "This consent was answered before, is older than ten minutes, or was begun in another"
         " browser. Nothing was changed: start again, and finish in the same browser."
     )

@@ -8,17 +8,18 @@ row and field, so that a value moved elsewhere does not open (reference: OWASP A
 import base64
 import binascii
 import os
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from scp_server.crypto.keyring import KEY_BYTES, Keyring, key_id
+from scp_server.crypto.key_lines import KEY_BYTES, key_id
+from scp_server.crypto.keyring import Keyring
 from scp_server.domain.errors import SealBroken
 from scp_server.ports.envelopes import Field
 
 SCHEME: Final = "scp1"
+_PURPOSE: Final = "data keys"
 NONCE_BYTES: Final = 12
 """Random nonces are good for 2^32 values a key (NIST SP 800-38D, 8.3); a session has far fewer."""
 
@@ -30,20 +31,27 @@ class _Blob(NamedTuple):
 
 
 class KeyringEnvelopes:
-    """Envelopes whose key-encryption keys come from the key file. See the port `Envelopes`."""
+    """Envelopes whose key-encryption keys are the server's root keys. See the port `Envelopes`."""
 
-    __slots__ = ("_current", "_wrapping")
+    __slots__ = ("_keyring",)
 
     def __init__(self, keyring: Keyring) -> None:
-        self._current = keyring.current_kid
-        self._wrapping: Mapping[str, AESGCM] = {
-            kid: AESGCM(keyring.sealing_key(kid, "data keys")) for kid in keyring.kids
-        }
+        self._keyring = keyring
 
     def new_key(self, session_pk: int) -> str:
         """A fresh data key for that session, wrapped."""
-        plain = AESGCM.generate_key(bit_length=KEY_BYTES * 8)
-        return _sealed(self._wrapping[self._current], self._current, _key_place(session_pk), plain)
+        return self._wrapped(session_pk, AESGCM.generate_key(bit_length=KEY_BYTES * 8))
+
+    def rewrapped(self, session_pk: int, wrapped_key: str) -> str:
+        """The same data key, wrapped by the key that writes now.
+
+        Raises: SealBroken when it does not open.
+        """
+        return self._wrapped(session_pk, self._unwrapped(session_pk, wrapped_key))
+
+    def has(self, kid: str) -> bool:
+        """Whether there is a root key of that id."""
+        return self._keyring.cipher(kid, _PURPOSE) is not None
 
     def seal(self, wrapped_key: str, field: Field, plain: bytes) -> str:
         """Seal a value for one field of one row.
@@ -65,15 +73,21 @@ class KeyringEnvelopes:
         return _opened(key, blob, _place(field), field.name)
 
     def _data_key(self, wrapped_key: str, session_pk: int) -> tuple[str, AESGCM]:
+        plain = self._unwrapped(session_pk, wrapped_key)
+        return key_id(plain), AESGCM(plain)
+
+    def _wrapped(self, session_pk: int, plain: bytes) -> str:
+        kid, wrapping = self._keyring.writing(_PURPOSE)
+        return _sealed(wrapping, kid, _key_place(session_pk), plain)
+
+    def _unwrapped(self, session_pk: int, wrapped_key: str) -> bytes:
         blob = _parsed(wrapped_key)
-        wrapping = self._wrapping.get(blob.kid)
+        wrapping = self._keyring.cipher(blob.kid, _PURPOSE)
         if wrapping is None:
             raise SealBroken(
-                f"The key file has no key {blob.kid!r}. Restore the key file that belongs to this"
-                " database."
+                f"There is no key {blob.kid!r}. Restore the keys that belong to this database."
             )
-        plain = _opened(wrapping, blob, _key_place(session_pk), "data key")
-        return key_id(plain), AESGCM(plain)
+        return _opened(wrapping, blob, _key_place(session_pk), "data key")
 
 
 def _sealed(key: AESGCM, kid: str, place: tuple[str, ...], plain: bytes) -> str:

@@ -1,167 +1,138 @@
-"""The key file: the server's root keys, and what is derived from them.
+"""The server's root keys, opened, and what is derived from them.
 
-One key a line, `<kind> <id> <key>`, the key 32 bytes in base64url, the id derived from the key, so
-that a damaged line is noticed. `#` begins a comment. Kinds:
-
-    seal    wraps the data keys of sessions and seals what leaves the server. There may be
-            several: the first one writes, all of them read.
-    index   keyed hashes (of session ids, account subjects, audited item ids). Exactly one:
-            what was hashed cannot be hashed anew, because only the hash is kept.
+What a key file says is in `key_lines`, where it comes from in `sources`.
 """
 
-import base64
-import binascii
-import hmac
-import logging
-import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from scp_server.crypto.private_files import create_private, read_private
+from scp_server.crypto.key_lines import KEY_BYTES, KeyFault, RootKey, root_keys
 from scp_server.domain.errors import StartRefused
 
-_LOG: Final = logging.getLogger(__name__)
-
-KEY_BYTES: Final = 32
-"""AES-256, and the output of SHA-256."""
-KID_LENGTH: Final = 8
-LEAST_DISTINCT_BYTES: Final = 16
-"""32 random bytes have fewer than 16 distinct ones about once in 10^17 keys; a typed key has."""
-
-Kind = Literal["seal", "index"]
+MEND: Final = (
+    "Restore the keys from their backup; only if no session is to be kept, begin with new keys and"
+    " an empty database."
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RootKey:
-    """One line of the key file."""
+@dataclass(frozen=True, slots=True, repr=False)
+class _Held:
+    """The keys of one moment: exchanged as a whole, as threads seal while they are renewed."""
 
-    kind: Kind
-    kid: str
-    secret: bytes = field(repr=False)
+    seal: Mapping[str, bytes]
+    current: str
+    waiting: str | None
+    index: bytes
+    ciphers: dict[tuple[str, str], AESGCM] = field(default_factory=dict)
 
 
 class Keyring:
-    """The root keys, opened. It hands out derived keys only (HKDF-SHA256, RFC 5869)."""
+    """The root keys. It hands out derived keys only (HKDF-SHA256, RFC 5869).
 
-    __slots__ = ("_index", "_seal", "current_kid")
+    The sealing keys can be renewed while the server runs; the index key stays.
+    """
+
+    __slots__ = ("_held", "_on_unknown")
 
     def __init__(self, keys: tuple[RootKey, ...]) -> None:
-        """Take the keys as `parse` gives them: at least one `seal`, exactly one `index`."""
-        seal = [key for key in keys if key.kind == "seal"]
-        self._seal: Mapping[str, bytes] = {key.kid: key.secret for key in seal}
-        (self._index,) = (key.secret for key in keys if key.kind == "index")
-        self.current_kid: str = seal[0].kid
+        """Take the keys as `root_keys` gives them: at least one `seal`, exactly one `index`."""
+        self._held = _held(keys)
+        self._on_unknown: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"Keyring(current_kid={self.current_kid!r})"
 
     @property
-    def kids(self) -> tuple[str, ...]:
-        """The ids of all sealing keys."""
-        return tuple(self._seal)
+    def current_kid(self) -> str:
+        """The id of the sealing key that writes."""
+        return self._held.current
 
-    def sealing_key(self, kid: str, purpose: str) -> bytes:
-        """An AES-256 key for one purpose, under one of `kids`."""
-        return _derive(self._seal[kid], f"scp seal {purpose}")
+    @property
+    def waiting_kid(self) -> str | None:
+        """The id of the sealing key that will write next, while a rotation has just begun."""
+        return self._held.waiting
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The ids of all sealing keys, the writing one first."""
+        return tuple(self._held.seal)
+
+    def cipher(self, kid: str, purpose: str) -> AESGCM | None:
+        """The cipher of a sealing key for one purpose; None when there is no such key."""
+        if kid not in self._held.seal and self._on_unknown is not None:
+            self._on_unknown()
+        held = self._held
+        known = held.ciphers.get((kid, purpose))
+        if known is None and kid in held.seal:
+            known = AESGCM(_derive(held.seal[kid], f"scp seal {purpose}"))
+            held.ciphers[kid, purpose] = known
+        return known
+
+    def writing(self, purpose: str) -> tuple[str, AESGCM]:
+        """The key that writes: its id, and its cipher for one purpose."""
+        kid = self._held.current
+        cipher = self.cipher(kid, purpose)
+        # Another thread may have retired the key just now; then it has another one that writes.
+        return self.writing(purpose) if cipher is None else (kid, cipher)
 
     def index_key(self, purpose: str) -> bytes:
         """An HMAC-SHA256 key for one purpose."""
-        return _derive(self._index, f"scp index {purpose}")
+        return _derive(self._held.index, f"scp index {purpose}")
+
+    def on_unknown(self, look: Callable[[], None]) -> None:
+        """Have this called before an unknown key counts as missing: it may `gain` from a ring."""
+        self._on_unknown = look
+
+    def renew(self, other: "Keyring") -> bool:
+        """Hold the sealing keys of another ring; False when they are the same already.
+
+        Raises: StartRefused when its index key is another: then no session would be found.
+        """
+        self._need_same_index(other)
+        if (other.kids, other.waiting_kid) == (self.kids, self.waiting_kid):
+            return False
+        self._held = other._held  # noqa: SLF001  (of its own class)
+        return True
+
+    def gain(self, other: "Keyring") -> None:
+        """Read with the sealing keys of another ring too, and go on writing as before.
+
+        Raises: StartRefused, as `renew` does.
+        """
+        self._need_same_index(other)
+        held, gained = self._held, other._held  # noqa: SLF001  (of its own class)
+        self._held = _Held({**held.seal, **gained.seal}, held.current, held.waiting, held.index)
+
+    def _need_same_index(self, other: "Keyring") -> None:
+        if other._held.index != self._held.index:  # noqa: SLF001  (of its own class)
+            raise StartRefused(
+                "The index key is another than the one this server runs with. Put the former one"
+                " back: nothing that was stored is found with another."
+            )
 
 
-def load_keyring(path: Path) -> Keyring:
-    """Open the key file, made at the first start.
-
-    Raises: StartRefused when it is malformed, weak or readable by others.
-    """
-    text = read_private(path)
-    if text is None and create_private(path, _new_file()):
-        _LOG.warning(
-            "Made the key file %s. Back it up apart from the database: without it every stored"
-            " session is lost, and with both anyone can read them.",
-            path,
-        )
-    if text is None:
-        text = read_private(path) or ""
-    return parse_keys(text, path)
-
-
-def parse_keys(text: str, path: Path) -> Keyring:
-    """The keys in the text of a key file; `path` is for the messages.
+def parse_keys(text: str, name: str | Path) -> Keyring:
+    """The keys in the text of a key file; `name` says in messages where they come from.
 
     Raises: StartRefused.
     """
-    keys = tuple(_parsed(text, path))
-    if not any(key.kind == "seal" for key in keys):
-        raise _refused(path, 'it has no line "seal <id> <key>"')
-    if sum(key.kind == "index" for key in keys) != 1:
-        raise _refused(path, 'it must have exactly one line "index <id> <key>"')
-    if len({key.secret for key in keys}) != len(keys):
-        raise _refused(path, "it holds the same key twice")
-    return Keyring(keys)
-
-
-def key_line(kind: Kind, secret: bytes) -> str:
-    """A key as a line of the key file."""
-    encoded = base64.urlsafe_b64encode(secret).decode()
-    return f"{kind} {key_id(secret)} {encoded}"
-
-
-def key_id(secret: bytes) -> str:
-    """A key's id: it tells keys apart and reveals nothing of them."""
-    return hmac.digest(secret, b"scp key id", "sha256").hex()[:KID_LENGTH]
-
-
-def _new_file() -> str:
-    lines = (
-        "# The keys of an SCP streaming server. Keep a copy apart from the database.",
-        "# Whoever has this file and the database can read every stored token.",
-        key_line("seal", secrets.token_bytes(KEY_BYTES)),
-        key_line("index", secrets.token_bytes(KEY_BYTES)),
-    )
-    return "\n".join(lines) + "\n"
-
-
-def _parsed(text: str, path: Path) -> Iterator[RootKey]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split("#", 1)[0].split()
-        if words:
-            yield _key(words, path, number)
-
-
-def _key(words: list[str], path: Path, number: int) -> RootKey:
-    # No message quotes the line: it may hold most of a key.
-    if len(words) != 3:
-        raise _refused(path, f'line {number} is not "<kind> <id> <key>"')
-    kind, kid, encoded = words
-    if kind not in ("seal", "index"):
-        raise _refused(
-            path, f"line {number} begins with a kind that is neither seal nor index, perhaps of a"
-            " later release"
-        )  # fmt: skip
     try:
-        secret = base64.b64decode(encoded, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise _refused(path, f"the key in line {number} is not base64url") from None
-    if len(secret) != KEY_BYTES:
-        raise _refused(path, f"the key in line {number} has {len(secret)} bytes, not {KEY_BYTES}")
-    if len(set(secret)) < LEAST_DISTINCT_BYTES:
-        raise _refused(path, f"the key in line {number} is not random")
-    if not hmac.compare_digest(key_id(secret).encode(), kid.encode()):
-        raise _refused(path, f"the id and the key in line {number} do not belong together")
-    return RootKey(kind="seal" if kind == "seal" else "index", kid=kid, secret=secret)
+        return Keyring(root_keys(text))
+    except KeyFault as exc:
+        raise StartRefused(f"{name} cannot be used: {exc}. {MEND}") from None
 
 
-def _refused(path: Path, fault: str) -> StartRefused:
-    return StartRefused(
-        f"The key file {path} cannot be used: {fault}. Restore it from its backup; only if no"
-        " session is to be kept, remove it together with the database."
-    )
+def _held(keys: tuple[RootKey, ...]) -> _Held:
+    seal = {key.kid: key.secret for key in keys if key.kind == "seal"}
+    waiting = {key.kid: key.secret for key in keys if key.kind == "next"}
+    (index,) = (key.secret for key in keys if key.kind == "index")
+    return _Held({**seal, **waiting}, next(iter(seal)), next(iter(waiting), None), index)
 
 
 def _derive(secret: bytes, info: str) -> bytes:

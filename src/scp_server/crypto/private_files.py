@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -90,3 +92,55 @@ def _sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the only one that changes this file, as far as others ask too.
+
+    Raises: StartRefused when another process is at it.
+    """
+    with ExitStack() as stack:
+        if os.name == "posix":
+            _lock_directory(path.resolve().parent, stack)
+        yield
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Put another text in the file's place: a crash leaves the former or the new one, whole.
+
+    Its mode is 0600 and its owner stays; of a link, what it points to is replaced.
+    Raises: StartRefused when it cannot be written.
+    """
+    path = path.resolve()
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        owner = path.stat()
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            if os.name == "posix":
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync_directory(path.parent)
+    except OSError as exc:
+        raise StartRefused(
+            f"The file {path} cannot be written ({exc.strerror}). Run this as the user that owns"
+            " it, where its directory can be written."
+        ) from exc
+
+
+def _lock_directory(directory: Path, stack: ExitStack) -> None:
+    import fcntl  # noqa: PLC0415  (not on Windows)
+
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    stack.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartRefused(
+            f"Another process changes a file in {directory}. Let it end first."
+        ) from None

@@ -6,8 +6,6 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 EXTENSION: Final = "scp.line"
 
 Scope = MutableMapping[str, Any]
@@ -19,16 +17,6 @@ class TransportLine:
 
     backlog: Callable[[], int]
     abort: Callable[[], None]
-
-
-class LinedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP, for `Config(http=LinedHttp)`."""
-
-    def on_message_begin(self) -> None:
-        """A request begins: its scope shows the connection."""
-        super().on_message_begin()
-        line = TransportLine(self.transport.get_write_buffer_size, self.transport.abort)
-        self.scope["extensions"] = {EXTENSION: {"line": line}}
 
 
 def line_below(scope: Scope) -> TransportLine | None:

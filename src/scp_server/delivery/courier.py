@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from scp_server.access.limits import few_of
+from scp_server.domain.agents import actor_of
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sliding_log import Policy, SlidingLog, Verdict
@@ -42,6 +43,24 @@ class Consumer:
     """As it was presented: the events show it."""
     agent_id: str | None
     provider: str
+    key_name: str | None = None
+    """The agent's whose key was presented; without one `agent_id` is a claim."""
+
+    @property
+    def actor(self) -> str:
+        """As audit rows name it."""
+        verified = self.key_name is not None
+        return actor_of(self.key_name if verified else self.agent_id, verified=verified)
+
+    def connected(self, now: float, stream_id: str | None = None) -> AuditEntry:
+        """The row that tells that it is here."""
+        return AuditEntry(
+            at=now,
+            session_pk=self.session_pk,
+            action="consumer.connected",
+            actor=self.actor,
+            stream_id=stream_id,
+        )
 
 
 class Frame(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -161,11 +180,12 @@ def _goes_on(run: Sequence[Entry], entry: Entry) -> bool:
 class Courier:
     """One consumer's deliveries. Call `next`, audit and write what it gives, then `written`."""
 
-    __slots__ = ("_few", "_left", "_pace", "_run", "consumer", "reader")
+    __slots__ = ("_actor", "_few", "_left", "_pace", "_run", "consumer", "reader")
 
     def __init__(self, reader: Reader, consumer: Consumer, pace: Policy | None) -> None:
         self.reader = reader
         self.consumer = consumer
+        self._actor = consumer.actor
         self._pace = SlidingLog(pace) if pace is not None and pace.limit else None
         self._few = 0 if pace is None else int(few_of(pace.limit))
         self._run: Run | None = None
@@ -284,25 +304,25 @@ class Courier:
 
     def audited(self, flush: Flush, now: float) -> Sequence[AuditEntry]:
         """The rows that must be written before the flush is: one for each stream in it."""
-        run, agent_id = flush.run, self.consumer.agent_id
+        run, actor = flush.run, self._actor
         if run is None:
             return ()
         if not flush.whole:
             return self._rows(flush.entries, now)
         # A run is one session's: its consumers' rows differ by their agents alone.
-        made: tuple[float, str | None, Sequence[AuditEntry]] | None = run.made.get("audit")
-        if made is None or made[0] != now or made[1] != agent_id:
-            made = run.made["audit"] = (now, agent_id, self._rows(run.entries, now))
+        made: tuple[float, str, Sequence[AuditEntry]] | None = run.made.get("audit")
+        if made is None or made[0] != now or made[1] != actor:
+            made = run.made["audit"] = (now, actor, self._rows(run.entries, now))
         return made[2]
 
     def _rows(self, entries: Sequence[Entry], now: float) -> Sequence[AuditEntry]:
-        agent_id = self.consumer.agent_id
+        actor = self._actor
         return [
             AuditEntry(
                 at=now,
                 session_pk=self.consumer.session_pk,
                 action="delivered",
-                actor=f"agent:{agent_id}" if agent_id else "session",
+                actor=actor,
                 stream_id=stream_id,
                 stream_type=of.stream_type,
                 items=len(of.ids),

@@ -48,7 +48,13 @@ class Audience(Protocol):
     """What is needed of `engine.audience`, which says what is raised."""
 
     async def attend(
-        self, session: Session, stream_id: str, *, place: EventRef | None, batch: bool
+        self,
+        session: Session,
+        stream_id: str,
+        *,
+        place: EventRef | None,
+        batch: bool,
+        agent_pk: int | None = None,
     ) -> Attendance:
         """Let a reader in."""
         ...
@@ -68,6 +74,8 @@ class Wanted:
     batch: bool = False
     max_events: int | None = None
     timeout: float | None = None
+    agent_pk: int | None = None
+    """The agent whose key was presented."""
 
 
 class HttpReaders:
@@ -97,14 +105,28 @@ class HttpReaders:
         reading: Reading | None = None
         try:
             attendance = await self.audience.attend(
-                session, wanted.stream_id, place=wanted.place, batch=wanted.batch
+                session,
+                wanted.stream_id,
+                place=wanted.place,
+                batch=wanted.batch,
+                agent_pk=wanted.agent_pk,
             )
             if not attendance.empty:
                 reading = Reading(self, session, shown, wanted, attendance)
         finally:
             if reading is None:
                 self.closed(session.pk)
+        if reading is not None:
+            await self._record(reading, wanted.stream_id)
         return reading
+
+    async def _record(self, reading: "Reading", stream_id: str) -> None:
+        try:
+            row = reading.consumer.connected(self.outlet.clock.now(), stream_id)
+            await self.outlet.audit.record(row)
+        except BaseException:
+            reading.close()
+            raise
 
     def closed(self, session_pk: int) -> None:
         """One reading less."""
@@ -184,7 +206,7 @@ class Reading:
     async def _events(self, body: Body) -> None:
         attended, shown = self._attendance, self._shown.reveal()
         if attended.reader is not None:
-            courier = Courier(attended.reader, self._consumer(), None)
+            courier = Courier(attended.reader, self.consumer, None)
             reason = await pump(courier, body, self._readers.outlet)
             if reason is not None:
                 _LOG.info("reading_closed", reason=reason)
@@ -194,7 +216,9 @@ class Reading:
         if attended.last_word is not None:
             await body.say(encode.event(attended.last_word, shown), attended.ended)
 
-    def _consumer(self) -> Consumer:
+    @property
+    def consumer(self) -> Consumer:
+        """Who reads."""
         return Consumer(
             connection="http",
             session_pk=self._session.pk,

@@ -14,13 +14,16 @@ import structlog
 
 from scp_server.access.gate import Gate
 from scp_server.access.limits import Limits
+from scp_server.access.refusals import Refusals
 from scp_server.delivery.courier import Courier
 from scp_server.delivery.dispatch import Dispatch, Line, Recipient
 from scp_server.delivery.entry import Admitted, Entry
 from scp_server.delivery.pump import Outlet
 from scp_server.delivery.subscribing import Subscribe, asks_the_same, read_ack, read_subscription
-from scp_server.domain.errors import ScpError, SessionNotFound, SlowConsumer
+from scp_server.domain.agents import Agent
+from scp_server.domain.errors import Forbidden, ScpError, SessionNotFound, SlowConsumer
 from scp_server.domain.sessions import Session
+from scp_server.engine.readers import Subscription
 from scp_server.engine.signal import Signal
 from scp_server.engine.supervisor import Supervisor
 from scp_socketio import (
@@ -46,18 +49,30 @@ MAX_MESSAGE: Final = 64 * 1024
 HIGH_WATER: Final = 64 * 1024
 """Bytes that wait for a client beyond which it is given no more."""
 
-CONNECT_SECONDS: Final = 20.0
+CONNECT_SECONDS: Final = 10.0
 """Within these a connection has to be let in. Clients ask for it right after the handshake."""
+
+MAX_HANDLERS: Final = 8
+"""What one connection asks for is worked on so often at once; beyond, nothing is read from it."""
+
+MESSAGES_PER_SECOND: Final = 50.0
+MESSAGE_BURST: Final = 1100
+"""A client may acknowledge each event of the largest window (1,000) by itself, and at once."""
 
 FAREWELL_SECONDS: Final = 5.0
 """At the end, connections may take this long to be told and closed."""
 
 UNSTORED: Final = (
     (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
 )
 """On every answer: the address may hold a session's id, and the body holds the user's data."""
+
+STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -75,7 +90,12 @@ class Doors:
     origins: tuple[str, ...]
     """Origins a browser may come from; other clients send none."""
     allow_query_session: bool
+    refusals: Refusals
+    secure_only: bool = False
+    """Whether what came in the clear, through no proxy that says otherwise, is refused."""
     stall_seconds: float = 30.0
+    https: bool = False
+    """Whether browsers reach us by TLS."""
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +104,8 @@ class Guest:
 
     session: Session
     recipient: Recipient
+    agent: Agent | None
+    """Whose key was presented."""
     returned: bool = False
     """Whether it took a seat again and has not subscribed since."""
 
@@ -97,15 +119,23 @@ class SocketIO:
             gate=doors.gate,
             limits=doors.limits,
             supervisor=doors.supervisor,
+            audit=doors.outlet.audit,
+            refusals=doors.refusals,
+            clock=doors.outlet.clock,
             allow_query_session=doors.allow_query_session,
         )
         self.server = Server(
             Settings(
                 connect_timeout=CONNECT_SECONDS,
+                max_handlers=MAX_HANDLERS,
+                message_rate=_message_rate(doors.limits.stream_events.limit),
+                message_burst=MESSAGE_BURST,
                 max_message=MAX_MESSAGE,
                 high_water=HIGH_WATER,
                 origins=frozenset(doors.origins),
-                headers=UNSTORED,
+                same_host=False,
+                secure_only=doors.secure_only,
+                headers=(*UNSTORED, STRICT_TRANSPORT) if doors.https else UNSTORED,
             )
         )
         """The protocol below: for uvicorn's fast lane."""
@@ -161,7 +191,8 @@ class SocketIO:
         limits = self._doors.limits
         courier = Courier(admitted.reader, admitted.consumer, limits.stream_events)
         recipient = Recipient(client, courier)
-        client.data = Guest(admitted.session, recipient, returned=admitted.reader.seated)
+        returned = admitted.reader.seated
+        client.data = Guest(admitted.session, recipient, admitted.agent, returned=returned)
         self._dispatch.admit(recipient)
 
     def _disconnect(self, client: Client, reason: Reason) -> None:
@@ -213,6 +244,7 @@ class SocketIO:
         try:
             asked = await self._subscribed(guest, data)
         except ScpError as error:
+            self._doors.refusals.note(error, host="", session_pk=guest.session.pk)
             _complain(client, error)
             return {"success": False, "error": _object(error)}
         confirmed = {
@@ -236,6 +268,7 @@ class SocketIO:
                 "There is no such session for this connection. Leave session_id out, or connect "
                 "with the other one."
             )
+        _check_allowed(guest.agent, wanted)
         await doors.supervisor.resubscribe(guest.session, courier.reader, wanted)
         return asked
 
@@ -248,6 +281,22 @@ class SocketIO:
             self._dispatch.acknowledged(guest.recipient, ref)
         except ScpError as error:
             _complain(client, error)
+
+
+def _check_allowed(agent: Agent | None, wanted: Subscription) -> None:
+    """Raises: Forbidden for a type that the agent's key is not for."""
+    allowed = None if agent is None else agent.stream_types
+    if allowed is not None and not (wanted.types or frozenset()) <= allowed:
+        raise Forbidden(
+            "This agent's key is not for all of these stream types.",
+            field="data_types",
+            allowed_values=sorted(allowed),
+        )
+
+
+def _message_rate(events_per_minute: int) -> float:
+    """Of one connection, a second: an honest client sends about one for each event it is given."""
+    return max(MESSAGES_PER_SECOND, events_per_minute / 30) if events_per_minute else 0.0
 
 
 def _bad_packet(client: Client | None, error: ProtocolError) -> None:

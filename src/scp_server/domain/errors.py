@@ -86,6 +86,10 @@ class SessionNotFound(RequestError):
     code = ErrorCode.SESSION_NOT_FOUND
 
 
+class TicketUsed(SessionNotFound):
+    """A ticket that was redeemed before: somebody on its way may have read it."""
+
+
 class SessionPending(RequestError):
     """The user has not consented yet."""
 
@@ -126,6 +130,10 @@ class ConsentRefused(RequestError):
     """A consent that cannot be completed; the session stays as it was."""
 
     code = ErrorCode.INVALID_REQUEST
+
+
+class ForeignAnswer(ConsentRefused):
+    """A callback that no consent of this browser waits for."""
 
 
 class StorageUnavailable(ScpError):
@@ -199,6 +207,8 @@ class ProviderError(ScpError):
 
     code = ErrorCode.PROVIDER_ERROR
     remedy: ClassVar[Remedy] = Remedy.BACK_OFF
+    lasting: bool = False
+    """Whether the provider was waited for so long that consumers should know at once."""
 
 
 class ProviderRateLimited(ProviderError):

@@ -43,12 +43,14 @@ class Session:
     stream_types: tuple[StreamType, ...]
     """What the consent was asked for."""
     agent_id: str | None
-    """An unverified label."""
+    """An unverified label; with `agent_pk`, the agent's name."""
     created_at: float
     last_used_at: float
     expires_at: float
     endpoints: Mapping[str, str]
     """The provider's addresses this session was made at."""
+    agent_pk: int | None = None
+    """The agent it belongs to: it answers only together with that agent's key. None: to its id."""
 
     @property
     def masked_id(self) -> str:
@@ -91,3 +93,9 @@ class ConsentRequest:
     expires_at: float
     code_verifier: Secret | None = None
     nonce: str | None = None
+    agent_pk: int | None = None
+    """The agent that asked for it: nothing is handed over to another."""
+    challenge: str | None = None
+    """Of the app that asked: who redeems the return code must know what it was made from."""
+    operator: bool = False
+    """Whether the operator asked for it."""

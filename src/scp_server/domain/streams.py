@@ -55,6 +55,8 @@ class StreamConfig:
     rate_limit_per_minute: int
     include_raw: bool
     agent_id: str | None
+    agent_verified: bool = False
+    """Whether the agent's key was presented: else the label is a claim."""
 
 
 class Phase(StrEnum):

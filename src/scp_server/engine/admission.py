@@ -16,10 +16,20 @@ def check(session: Session, config: StreamConfig, links: Links) -> None:
     if session.state is not SessionState.ACTIVE:
         raise TokenExpired("The user's consent is gone. Renew it at the authorization URL.")
     links.check(config)
+    lacking = scopes_lacking(session, config, links)
+    if lacking is not None:
+        raise lacking
+
+
+def scopes_lacking(
+    session: Session, config: StreamConfig, links: Links
+) -> InsufficientScope | None:
+    """Why what the user granted is not enough for a stream; None when it is."""
     missing = links.scopes(config.stream_type, session) - session.scopes
-    if missing:
-        raise InsufficientScope(
-            "The user did not grant what this stream type needs. Renew the consent and leave "
-            "these scopes ticked.",
-            missing_scopes=sorted(missing),
-        )
+    if not missing:
+        return None
+    return InsufficientScope(
+        "The user did not grant what this stream type needs. Renew the consent and leave "
+        "these scopes ticked.",
+        missing_scopes=sorted(missing),
+    )

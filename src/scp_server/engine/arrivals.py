@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from scp_server.domain.event_ref import EventRef
 from scp_server.engine.readers import Subscription
 from scp_server.engine.seats import Seat
+from scp_wire.stream_types import StreamType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,10 @@ class Arrival:
     """None takes over the seat's subscription, or everything."""
     floors: Mapping[str, int] | None = None
     """Of a seat: up to where streams were proven when it was first taken."""
+    agent_pk: int | None = None
+    """The agent whose key it presented; the label is not proven by that."""
+    allowed: frozenset[StreamType] | None = None
+    """The only types that it may read; None: all."""
     takes_seat: bool = True
     """False: it says itself where it stood, and leaves the seats to others."""
 
@@ -38,6 +45,14 @@ def seated(arrival: Arrival, seat: Seat | None, epoch: str) -> Arrival:
     if named is not None and _is_newer(named, seat.place, epoch):
         return replace(arrival, wanted=wanted)
     return replace(arrival, place=seat.place, floors=seat.floors, wanted=wanted)
+
+
+def narrowed(wanted: Subscription, allowed: frozenset[StreamType] | None) -> Subscription:
+    """Of a subscription, what is allowed: that of a seat may be another's, who may more."""
+    if allowed is None:
+        return wanted
+    types = allowed if wanted.types is None else wanted.types & allowed
+    return msgspec.structs.replace(wanted, types=types)
 
 
 def _is_newer(named: EventRef, place: EventRef, epoch: str) -> bool:

@@ -58,7 +58,13 @@ class Audience:
         self._bygones = bygones
 
     async def attend(
-        self, session: Session, stream_id: str, *, place: EventRef | None, batch: bool
+        self,
+        session: Session,
+        stream_id: str,
+        *,
+        place: EventRef | None,
+        batch: bool,
+        agent_pk: int | None = None,
     ) -> Attendance:
         """Begin after `place`, which is proven by that; None: at what nobody has proven yet.
 
@@ -66,7 +72,7 @@ class Audience:
         StorageUnavailable.
         """
         wanted = Subscription(stream_id=stream_id, batch=batch, proves=Proves.NEXT_REQUEST)
-        arrival = Arrival(place=place, wanted=wanted, takes_seat=False)
+        arrival = Arrival(place=place, wanted=wanted, takes_seat=False, agent_pk=agent_pk)
         if (stream := await self._stored(stream_id)).state is StreamState.ACTIVE or self._lingers(
             stream
         ):

@@ -277,6 +277,8 @@ class Courses:
                 return self._stopped(running, Reason.REQUESTED)
             case Leaving.INACTIVE:
                 return self._stopped(running, Reason.INACTIVE)
+            case Leaving.UNGRANTED if running.fault is not None:
+                return failed(running.fault)
             case _:
                 return None
 

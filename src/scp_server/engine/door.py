@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from scp_server.domain.errors import ShuttingDown
 from scp_server.domain.sessions import Session
-from scp_server.engine.arrivals import Arrival, seated
+from scp_server.engine.arrivals import Arrival, narrowed, seated
 from scp_server.engine.bygones import Bygones
 from scp_server.engine.courses import Courses, Machinery
 from scp_server.engine.cursors import Cursors
@@ -72,7 +72,7 @@ class Door:
         return live.seats.take(arrival.agent_id, now=self._clock.monotonic())
 
     async def _let_in(self, live: LiveSession, session: Session, arrival: Arrival) -> Reader:
-        wanted = arrival.wanted or Subscription()
+        wanted = narrowed(arrival.wanted or Subscription(), arrival.allowed)
         joining = Joining(live=live, streams=self._streams, wanted=wanted, arrival=arrival)
         start = await joining.start(self._cursors)
         bygone: tuple[Encoded, ...] = ()
@@ -90,6 +90,7 @@ class Door:
 
             await self._courses.wind_back(live, session, start.rows, tell)
         reader = live.window.attach(wanted, start.after, start.floors)
+        reader.agent_pk = arrival.agent_pk
         self._tell(live, reader, gaps)
         for notice in bygone:
             reader.notify(notice, passing=False)

@@ -27,10 +27,11 @@ def failed(fault: Exception) -> Ending:
         if isinstance(fault, ScpError)
         else "The stream stopped on a fault of the server. Start it again from its cursor."
     )
+    details = dict(fault.details) if isinstance(fault, ScpError) else {}
     return Ending(
         state=StreamState.FAILED,
         reason=str(code),
-        error=ErrorObject(code=code, message=message),
+        error=ErrorObject(code=code, message=message, details=details),
         event_type=EventType.STREAM_ERROR,
-        data=StreamErrorData(code=code, message=message, fatal=True),
+        data=StreamErrorData(code=code, message=message, fatal=True, details=details),
     )

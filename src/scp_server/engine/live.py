@@ -8,7 +8,7 @@ from typing import Final
 
 import anyio
 
-from scp_server.domain.errors import StorageUnavailable
+from scp_server.domain.errors import ScpError, StorageUnavailable
 from scp_server.domain.event_ref import EventRef
 from scp_server.domain.streams import LedgerRow, Reason, Stream
 from scp_server.engine.budget import Budget
@@ -34,6 +34,8 @@ class Leaving(Enum):
 
     STOPPED = auto()
     INACTIVE = auto()
+    UNGRANTED = auto()
+    """The user consented again, and left out what it needs; see `Running.fault`."""
     REWOUND = auto()
     """The session goes back to an earlier place; the stream runs again from there."""
     SHUT_DOWN = auto()
@@ -138,6 +140,8 @@ class Running:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     leaving: Leaving | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
+    fault: ScpError | None = None
+    """Why it was told to stop, where that is somebody's fault."""
     over: bool = False
     """Whether the stream itself has come to its end, not just this run."""
 

@@ -128,6 +128,7 @@ class Reader:
         "_notices",
         "_signal",
         "_window",
+        "agent_pk",
         "floors",
         "on_wake",
         "proven_n",
@@ -142,6 +143,8 @@ class Reader:
         self._signal: Signal | None = None
         self._notices: deque[Notice] | None = None
         self._closed: str | None = None
+        self.agent_pk: int | None = None
+        """The agent whose key let it in."""
         self.seated = False
         """Whether it took a seat again that was left by a connection that was lost."""
         self.on_wake: Callable[[], None] | None = None

@@ -305,7 +305,7 @@ class Runner:
                 await self._announce_skipped(skipped)
             case Announce(what):
                 await self._announce(*self._announcement(what))
-            case Retry(error, attempt) if attempt > 1:
+            case Retry(error, attempt) if attempt > 1 or error.lasting:
                 # The first failure may be a hiccup, the link has already tried again.
                 await self._announce_trouble(error, parcel.retry_at)
             case Park(error):

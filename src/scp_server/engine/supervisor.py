@@ -8,6 +8,7 @@ from typing import Final
 
 import anyio
 
+from scp_server.domain.agents import actor_of
 from scp_server.domain.errors import (
     ScpError,
     ShuttingDown,
@@ -26,7 +27,7 @@ from scp_server.domain.streams import (
     StreamConfig,
     StreamState,
 )
-from scp_server.engine.admission import check
+from scp_server.engine.admission import check, scopes_lacking
 from scp_server.engine.arrivals import Arrival
 from scp_server.engine.audience import Audience
 from scp_server.engine.budget import Budget
@@ -37,12 +38,13 @@ from scp_server.engine.door import Door
 from scp_server.engine.live import Leaving, LiveSession, LiveSessions, Running
 from scp_server.engine.readers import Reader, Subscription
 from scp_server.engine.shares import ShareLimits
+from scp_server.engine.tidings import Tidings
 from scp_server.engine.transitions import Plan, adopted
 from scp_server.engine.views import StreamView
 from scp_server.ports.audit import AuditEntry
 from scp_server.ports.meter import Meter
 from scp_wire.codes import ErrorObject
-from scp_wire.events import EventType, NoticeData, RateLimitData, TokenRefreshData
+from scp_wire.events import EventType, NoticeData
 
 PROOF_SECONDS: Final = 1.0
 """How long a shutdown waits for consumers to prove what they were written: it is repeated else."""
@@ -63,7 +65,7 @@ class EngineValues:
 
 
 class Supervisor:
-    """The engine's public face. Implements `SessionNotices` for consent."""
+    """The engine's public face."""
 
     def __init__(self, machinery: Machinery, values: EngineValues) -> None:
         self._machinery = machinery
@@ -80,6 +82,7 @@ class Supervisor:
         bygones = Bygones(machinery.streams, self._cursors)
         self._door = Door(self._live, self._courses, machinery, self._cursors, bygones)
         self.audience = Audience(self._live, self._door, machinery.streams, bygones)
+        self.tidings = Tidings(self._live, machinery, self._leave)
         self._draining = False
 
     @asynccontextmanager
@@ -106,6 +109,10 @@ class Supervisor:
             session = await machinery.sessions.get(stream.session_pk)
             if session is None or session.state is SessionState.ENDED:
                 await self._end(stream, StreamState.STOPPED, "session_ended")
+                continue
+            lacking = scopes_lacking(session, stream.config, machinery.links)
+            if session.state is SessionState.ACTIVE and lacking is not None:
+                await self._end(stream, StreamState.FAILED, str(lacking.code), lacking)
                 continue
             row = await machinery.streams.latest(stream.stream_id)
             try:
@@ -318,43 +325,6 @@ class Supervisor:
             sum(share.size for live in lives for share in live.window.shares.values())
         )
 
-    # -- what consent tells --------------------------------------------------------------------
-
-    async def token_refreshed(self, session_pk: int, *, expires_at: float) -> None:
-        """Consumers of the session get a `token_refresh`."""
-        live, now = self._live.get(session_pk), self._machinery.clock.now()
-        if live is not None:
-            data = TokenRefreshData(new_expires_at=expires_at, expires_in=int(expires_at - now))
-            live.tell(EventType.TOKEN_REFRESH, data, now)
-
-    async def consent_lost(self, session_pk: int) -> None:
-        """Streams find out by themselves: their next call asks for a token and is refused one."""
-
-    async def consent_renewed(self, session_pk: int) -> None:
-        """Streams that wait for the user go on."""
-        live = self._live.get(session_pk)
-        for running in live.running.values() if live else ():
-            running.consented.fire()
-
-    def rate_limit_near(self, session_pk: int, data: RateLimitData) -> None:
-        """Consumers of the session get a `rate_limit_warning`."""
-        live = self._live.get(session_pk)
-        if live is not None:
-            live.tell(EventType.RATE_LIMIT_WARNING, data, self._machinery.clock.now())
-
-    async def session_ended(self, session_pk: int) -> None:
-        """Consumers are told and disconnected, streams stopped."""
-        live = self._live.get(session_pk)
-        if live is None:
-            return
-        data = NoticeData(message="The session has ended. A new consent makes a new one.")
-        live.tell(EventType.SESSION_EXPIRED, data, self._machinery.clock.now())
-        for reader in live.window.readers:
-            reader.close(EventType.SESSION_EXPIRED)
-        live.seats.clear()
-        for running in list(live.running.values()):
-            await self._leave(running.stream, Leaving.STOPPED)
-
     # -- housekeeping --------------------------------------------------------------------------
 
     async def tidy(self) -> None:
@@ -364,7 +334,10 @@ class Supervisor:
         """
         machinery, now = self._machinery, self._machinery.clock.now()
         for live in self._live:
-            if live.window.readers:
+            if live.window.readers and await self._is_over(live.session_pk):
+                # It ended while they were let in.
+                await self.tidings.session_ended(live.session_pk)
+            elif live.window.readers:
                 until = now + self._values.session_seconds
                 await machinery.sessions.touch(live.session_pk, now=now, expires_at=until)
             for running in list(live.running.values()):
@@ -373,6 +346,10 @@ class Supervisor:
             self._live.forget(live)
             live.window.stir()
         await machinery.streams.tidy(now=now)
+
+    async def _is_over(self, session_pk: int) -> bool:
+        session = await self._machinery.sessions.get(session_pk)
+        return session is None or session.state is SessionState.ENDED
 
     def _is_inactive(self, live: LiveSession, running: Running, now: float) -> bool:
         progress, patience = running.progress, self._values.inactive_seconds
@@ -389,12 +366,12 @@ def _beginning() -> LedgerRow:
 
 
 def _audited(stream: Stream, action: str, now: float) -> AuditEntry:
-    label = stream.config.agent_id
+    config = stream.config
     return AuditEntry(
         at=now,
         session_pk=stream.session_pk,
         action=action,
-        actor=f"agent:{label}" if label else "session",
+        actor=actor_of(config.agent_id, verified=config.agent_verified),
         stream_id=stream.stream_id,
         stream_type=stream.config.stream_type,
     )

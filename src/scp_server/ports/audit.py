@@ -11,17 +11,40 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: float
     session_pk: int | None
     action: str
-    """consent.granted, consent.renewed, token.refreshed, stream.started, delivered, ..."""
+    """consent.granted, consent.renewed, token.refreshed, stream.started, delivered, ...: all of
+    them are in docs/audit.md."""
     actor: str
-    """user, operator, server, or agent:<label> (labels are unverified)."""
+    """user, operator, server, session, key:<name>, agent:<label> (labels are unverified), or
+    address:<keyed hash> of somebody who presented nothing that is known."""
     result: str = "ok"
     """ok, or an error code."""
     stream_id: str | None = None
     stream_type: str | None = None
     items: int = 0
+    """How many: of items; of refusals that were alike."""
     size: int = 0
     """Bytes."""
     item_ids: tuple[str, ...] = ()
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows to show. Times in epoch seconds: `since` is included, `until` is not."""
+
+    session_pk: int | None = None
+    """None: of all sessions, and of none."""
+    action: str | None = None
+    since: float | None = None
+    until: float | None = None
+    cursor: str | None = None
+    """Where the page before this one ended."""
+    limit: int = 100
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows, newest first, without item ids. `cursor` leads to older ones, if there are any."""
+
+    entries: list[AuditEntry]
+    cursor: str | None
 
 
 class AuditTrail(Protocol):
@@ -34,6 +57,13 @@ class AuditTrail(Protocol):
         """
         ...
 
-    async def of_session(self, session_pk: int, *, limit: int) -> list[AuditEntry]:
-        """The newest rows of a session, newest first, without item ids."""
+
+class AuditReader(Protocol):
+    """The trail, as it is shown."""
+
+    async def page(self, query: AuditQuery) -> AuditPage:
+        """Some rows.
+
+        Raises: InvalidRequest for a cursor of another query, StorageUnavailable.
+        """
         ...

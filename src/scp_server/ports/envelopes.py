@@ -17,12 +17,24 @@ class Field:
 class Envelopes(Protocol):
     """A data key per session, wrapped by the server's key-encryption key.
 
+    A wrapped key is a text that begins with `scp1.<kid>.`, the id of the root key it is under.
     Only the wrapped key is stored. Deleting it makes all that was sealed under it unreadable, in
     every copy of the database.
     """
 
     def new_key(self, session_pk: int) -> str:
         """A fresh data key for that session, wrapped."""
+        ...
+
+    def rewrapped(self, session_pk: int, wrapped_key: str) -> str:
+        """The same data key, wrapped by the root key that writes now.
+
+        Raises: SealBroken when it does not open.
+        """
+        ...
+
+    def has(self, kid: str) -> bool:
+        """Whether there is a root key of that id."""
         ...
 
     def seal(self, wrapped_key: str, field: Field, plain: bytes) -> str:

@@ -51,3 +51,7 @@ class Meter(Protocol):
     def failed(self, code: ErrorCode) -> None:
         """An error was answered, on whatever wire."""
         ...
+
+    def suspected(self, what: str) -> None:
+        """Refusals came in a burst. `what` was refused: one of a short, fixed list."""
+        ...

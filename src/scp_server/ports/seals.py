@@ -14,6 +14,10 @@ class Seals(Protocol):
         """What was sealed for that purpose; None when it is forged, damaged or another's."""
         ...
 
+    def kid_of(self, sealed: str) -> str | None:
+        """The id of the root key that a seal is under; None when it is no seal."""
+        ...
+
     def fingerprint(self, purpose: str, value: bytes) -> bytes:
         """A keyed hash (HMAC-SHA256, 32 bytes), for look-ups that must not store the value."""
         ...

@@ -1,6 +1,7 @@
 """SessionStore: sessions, their sealed tokens and the consents under way."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from scp_server.domain.secrets import Secret
@@ -27,6 +28,10 @@ class SessionStore(Protocol):
         expires_at: float,
     ) -> Session:
         """Store a new, pending session."""
+        ...
+
+    async def bind(self, pk: int, agent_pk: int, *, agent_id: str) -> None:
+        """Give a session to an agent, whose name becomes its label."""
         ...
 
     async def find(self, session_id: Secret) -> Session | None:
@@ -61,6 +66,13 @@ class SessionStore(Protocol):
 
     async def replace_grant(self, pk: int, grant: Grant) -> bool:
         """Store refreshed tokens if `grant.version` is the stored version + 1; else False."""
+        ...
+
+    def refreshing(self, pk: int) -> AbstractAsyncContextManager[None]:
+        """To be held around a refresh: by one process at a time, of all over one database.
+
+        Within, what is read is what is stored now, whoever wrote it.
+        """
         ...
 
     async def others_of_account(self, pk: int) -> int:

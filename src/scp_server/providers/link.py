@@ -47,6 +47,8 @@ OnCall = Callable[[str, Outcome], None]
 TRIES: Final = 4
 PATIENCE: Final = 64.0
 """Seconds. A longer wait is the engine's: the stream then says that it is rate limited."""
+LONG: Final = 25.0
+"""Seconds. Who was waited for so long in vain is left to the engine: consumers should know."""
 ABSENT: Final = frozenset({404, 410})
 WHOLE_BATCH: Final = frozenset({401, 403, 429})
 """Refusals of a batch that mean each of its parts; any other says something of the batch only."""
@@ -86,6 +88,8 @@ class _Errand:
     """Whether batches lead nowhere: the rest goes one by one."""
     fruitless: int = 0
     """Tries in a row that brought nothing."""
+    waited: float = 0.0
+    """Seconds that these tries took."""
 
     def next(self) -> dict[int, Ask]:
         """What to ask for now."""
@@ -175,6 +179,7 @@ class HttpLink:
             before = len(errand.open)
             token, failure = await self._try(errand)
             if failure is None:
+                errand.waited = 0.0
                 continue
             if isinstance(failure, ConsentLost):
                 if renewed:
@@ -183,7 +188,8 @@ class HttpLink:
                 await self._line.tokens.refused(self._session_pk, token, claims=failure.claims)
                 continue
             errand.fruitless = errand.fruitless + 1 if len(errand.open) == before else 1
-            if errand.fruitless < self._line.tries:
+            failure.lasting = errand.waited >= LONG
+            if errand.fruitless < self._line.tries and not failure.lasting:
                 await self._pause(failure, errand.fruitless)
             elif not await self._goes_on(errand, failure):
                 raise failure
@@ -238,6 +244,7 @@ class HttpLink:
             asked = dict(list(asked.items())[:calls])
             asks = list(asked.values())
             token = await self._line.tokens.access_token(self._session_pk)
+            began = self._line.clock.monotonic()
             try:
                 answers = await self._exchange(asks, token)
             except (ProviderUnavailable, ProviderProtocolError) as error:
@@ -246,6 +253,8 @@ class HttpLink:
                 for ask in asks:
                     self._line.on_call(ask.method, _outcome(error))
                 return token, error
+            finally:
+                errand.waited += self._line.clock.monotonic() - began
         return token, self._settle(errand, asked, answers)
 
     def _settle(

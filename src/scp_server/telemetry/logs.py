@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, TextIO
 
@@ -89,8 +89,10 @@ class _Handler(logging.StreamHandler[TextIO]):
         """Say that a record was lost; the default prints its arguments."""
         exc = sys.exc_info()[1]
         kind = type(exc).__name__ if exc else "error"
-        if not isinstance(exc, BrokenPipeError):
-            print(f"A log record of {record.name} was lost: {kind}", file=sys.stderr)  # noqa: T201
+        # Where the disk is full, this cannot be said either; the server goes on.
+        with suppress(OSError):
+            if not isinstance(exc, BrokenPipeError):
+                print(f"A log record of {record.name} was lost: {kind}", file=sys.stderr)  # noqa: T201
 
 
 def _described() -> list[Processor]:

@@ -20,6 +20,11 @@ QUOTA_WAITS: Final = "scp_quota_wait_seconds_total"
 QUOTA_BELIEVED: Final = "scp_quota_believed_units"
 REFRESHES: Final = "scp_token_refreshes_total"
 ERRORS: Final = "scp_errors_total"
+SUSPICIONS: Final = "scp_suspicions_total"
+SOCKETS: Final = "scp_sockets"
+TURNED_AWAY: Final = "scp_turned_away_total"
+LOOP_LAG: Final = "scp_event_loop_lag_seconds"
+LOOP_LAG_MAX: Final = "scp_event_loop_lag_max_seconds"
 
 
 class Metrics:
@@ -31,12 +36,18 @@ class Metrics:
         "_errors",
         "_events",
         "_items",
+        "_lag",
+        "_lag_max",
+        "_lag_most",
         "_quota_believed",
         "_quota_waits",
         "_refreshes",
         "_registry",
         "_set_aside",
+        "_sockets",
         "_streams",
+        "_suspicions",
+        "_turned_away",
         "_window",
     )
 
@@ -74,7 +85,23 @@ class Metrics:
         self._refreshes = Counter(
             REFRESHES, "Refreshes of access tokens.", ("provider", "outcome"), registry=registry
         )
+        self._suspicions = Counter(
+            SUSPICIONS, "Bursts of refusals, by what was refused.", ("what",), registry=registry
+        )
         self._errors = Counter(ERRORS, "Errors answered, by code.", ("code",), registry=registry)
+        self._listen(registry)
+
+    def _listen(self, registry: CollectorRegistry) -> None:
+        self._sockets = Gauge(SOCKETS, "Sockets of clients open now.", registry=registry)
+        self._turned_away = Counter(
+            TURNED_AWAY,
+            "Connections refused before there was a request.",
+            ("reason",),
+            registry=registry,
+        )
+        self._lag_most = 0.0
+        self._lag = Gauge(LOOP_LAG, "How late the event loop was last.", registry=registry)
+        self._lag_max = Gauge(LOOP_LAG_MAX, "How late it ever was.", registry=registry)
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format, version 0.0.4."""
@@ -120,3 +147,21 @@ class Metrics:
     def failed(self, code: ErrorCode) -> None:
         """An error was answered."""
         self._errors.labels(code.value).inc()
+
+    def suspected(self, what: str) -> None:
+        """Refusals came in a burst."""
+        self._suspicions.labels(what).inc()
+
+    def sockets(self, count: int) -> None:
+        """How many sockets of clients are open now."""
+        self._sockets.set(count)
+
+    def turned_away(self, reason: str) -> None:
+        """A connection was refused before there was a request."""
+        self._turned_away.labels(reason).inc()
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop came so late to something that was due."""
+        self._lag_most = max(self._lag_most, seconds)
+        self._lag.set(seconds)
+        self._lag_max.set(self._lag_most)

@@ -3,6 +3,7 @@
 Codes and messages are those of Node's engine.io, which its clients show to their users.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -30,6 +31,8 @@ class Request:
     headers: tuple[tuple[bytes, bytes], ...]
     address: str = ""
     method: str = "GET"
+    secure: bool = False
+    """Whether it came by TLS, as far as a trusted proxy says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +67,9 @@ BAD_REQUEST: Final = _refusal(HTTPStatus.BAD_REQUEST, 3, "Bad request")
 TOO_LARGE: Final = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, 3, "Bad request")
 FORBIDDEN: Final = _refusal(HTTPStatus.FORBIDDEN, 4, "Forbidden")
 UNSUPPORTED_VERSION: Final = _refusal(HTTPStatus.BAD_REQUEST, 5, "Unsupported protocol version")
-# Node has no code for these two.
+# Node has no code for these three.
 CLOSING: Final = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, 4, "Server is closing")
+IN_THE_CLEAR: Final = _refusal(HTTPStatus.BAD_REQUEST, 3, "Use https")
 NOT_FOUND: Final = _refusal(HTTPStatus.NOT_FOUND, 3, "Not found")
 
 
@@ -93,13 +97,29 @@ def read_request(request: Request, settings: Settings, carrier: TransportName) -
     wanted = query.get("transport")
     if wanted not in settings.transports:
         return UNKNOWN_TRANSPORT
-    if not origin_allowed(handshake.headers, settings):
-        return FORBIDDEN
-    if wanted != carrier:
+    if (barred := _barred(request, handshake, settings)) is not None:
+        return barred
+    if wanted != carrier or "j" in query:  # JSONP: a script of any page could read the answer
         return BAD_REQUEST
     sid = query.get("sid")
     refusal = _check_new(request, query) if sid is None else _check_known(request)
     return refusal or Opening(transport=carrier, sid=sid, handshake=handshake)
+
+
+def _barred(request: Request, handshake: Handshake, settings: Settings) -> Refusal | None:
+    if settings.secure_only and not (request.secure or _from_here(handshake)):
+        return IN_THE_CLEAR
+    return None if origin_allowed(handshake.headers, settings) else FORBIDDEN
+
+
+def _from_here(handshake: Handshake) -> bool:
+    """Whether a request never left this machine, as far as it shows."""
+    if any(name in handshake.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip")):
+        return False
+    try:
+        return ipaddress.ip_address(handshake.address).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_new(request: Request, query: Mapping[str, str]) -> Refusal | None:
@@ -133,11 +153,14 @@ def read_handshake(request: Request) -> Handshake | None:
 def origin_allowed(headers: Mapping[str, str], settings: Settings) -> bool:
     """Whether a browser's page may connect: from a listed origin, or of the host it asks.
 
+    That host is what the page says (`same_host`): behind DNS rebinding it is another's.
     Who sends no ``Origin`` is no browser's page of another site (RFC 6454 §7.3).
     """
     origin = headers.get("origin")
     if settings.origins is None or origin is None or origin in settings.origins:
         return True
+    if not settings.same_host:
+        return False
     try:
         netloc = urlsplit(origin).netloc
     except ValueError:

@@ -23,4 +23,5 @@ def read_scope(scope: Scope) -> Request:
         query=scope.get("query_string", b""),
         headers=tuple((bytes(name), bytes(value)) for name, value in scope["headers"]),
         address=client[0] if client else "",
+        secure=scope.get("scheme") in {"https", "wss"},
     )

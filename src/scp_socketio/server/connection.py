@@ -208,6 +208,7 @@ class Connection:
             self._transport.abort()
             self._home.forget(self)
             return None
+        self._conversation.rested(now)
         deadline = self._conversation.deadline
         if deadline is not None and deadline <= now:
             self.end(Reason.SERVER_CLOSE)
@@ -253,8 +254,9 @@ class Connection:
             transport.pause()
 
     def _due(self) -> float:
-        deadline = self._conversation.deadline
-        return self.session.due if deadline is None else min(self.session.due, deadline)
+        conversation = self._conversation
+        due = (self.session.due, conversation.deadline, conversation.resumes)
+        return min(when for when in due if when is not None)
 
     def _vacate(self, reason: Reason) -> None:
         self._conversation.end(reason)

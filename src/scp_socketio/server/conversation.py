@@ -6,6 +6,7 @@ from typing import Protocol, TypeVarTuple, Unpack
 from scp_socketio.engine.handshake import Handshake
 from scp_socketio.errors import ConnectRefused
 from scp_socketio.messages import Message
+from scp_socketio.protocol.pace import Pace
 from scp_socketio.protocol.peer import Answer, Connect, Disconnect, Event, Peer
 from scp_socketio.server.alarms import Alarms
 from scp_socketio.server.client import Client, Link, Reason
@@ -39,8 +40,9 @@ class Conversation:
     Handlers start in the order in which packets arrived; each runs to its first await before the
     next one starts, and at most ``Settings.max_handlers`` run at once: beyond, reading pauses. A
     handler that waits for an acknowledgement (``Client.call``) does not count, else the
-    acknowledgement could never be read. Reading pauses too while a connect handler runs: what a
-    client sends without waiting to be let in is not lost on it, and not held.
+    acknowledgement could never be read. Reading pauses for who sends faster than
+    ``Settings.message_rate``, until `rested` is called at `resumes`; and it pauses while a connect
+    handler runs: what a client sends without waiting to be let in is not lost on it, and not held.
     """
 
     __slots__ = (
@@ -48,15 +50,20 @@ class Conversation:
         "_clients",
         "_handshake",
         "_home",
+        "_pace",
         "_peer",
         "_questions",
         "_running",
         "_wire",
         "paused",
+        "resumes",
     )
 
     def __init__(self, wire: Wire, home: Surroundings, handshake: Handshake) -> None:
         self.paused = False
+        self.resumes: float | None = None
+        """When a client that sends too fast is read from again."""
+        self._pace = Pace(home.settings.message_rate, home.settings.message_burst)
         self._wire = wire
         self._home = home
         self._peer = Peer(home.settings, home.alarms.now())
@@ -78,6 +85,10 @@ class Conversation:
 
     def receive(self, content: str | bytes, now: float) -> None:
         """The content of one message. Raises: ProtocolError."""
+        self.resumes = self._pace.taken(now)
+        if self.resumes is not None:
+            self._balance()
+            self._wire.reschedule()
         match self._peer.receive(content, now):
             case Event() as event:
                 client = self._clients[event.namespace]
@@ -93,6 +104,12 @@ class Conversation:
                 self._wire.reschedule()
             case None:
                 pass
+
+    def rested(self, now: float) -> None:
+        """Read on, if it is time."""
+        if self.resumes is not None and self.resumes <= now:
+            self.resumes = None
+            self._balance()
 
     def send_away(self, client: Client) -> None:
         """Send DISCONNECT to a client."""
@@ -207,7 +224,7 @@ class Conversation:
 
     def _balance(self) -> None:
         full = self._running - self._questions >= self._home.settings.max_handlers
-        busy = full or self._asking > 0
+        busy = full or self._asking > 0 or self.resumes is not None
         if busy and not self.paused:
             self.paused = True
             self._wire.pause()

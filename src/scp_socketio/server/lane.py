@@ -89,13 +89,14 @@ def _other(
 class Entrance:
     """What the lanes of one uvicorn server share."""
 
-    __slots__ = ("_access", "_proxies", "flusher", "server", "state")
+    __slots__ = ("_access", "_proxies", "_tls", "flusher", "server", "state")
 
     def __init__(self, server: Host, config: Config, state: ServerState) -> None:
         self.server = server
         self.state = state
         self.flusher = Flusher(asyncio.get_running_loop())
         access = logging.getLogger("uvicorn.access")
+        self._tls = config.is_ssl
         self._access = access if access.hasHandlers() else None
         self._proxies = (
             ProxyHeadersMiddleware(_nothing, config.forwarded_allow_ips)
@@ -114,13 +115,14 @@ class Entrance:
             (name.encode("latin-1"), value.encode("latin-1"))
             for name, value in asked.headers.items()
         )
-        client = self._named_by_proxies(peer, headers)
+        client, scheme = self._named_by_proxies(peer, headers)
         return Request(
             path=unquote(path),
             query=query.encode("latin-1"),
             headers=headers,
             address=client[0] if client else "",
             method=asked.method,
+            secure=scheme in {"https", "wss"},
         )
 
     def log(self, request: Request, peer: Address | None, status: int) -> None:
@@ -134,15 +136,18 @@ class Entrance:
 
     def _named_by_proxies(
         self, peer: Address | None, headers: tuple[tuple[bytes, bytes], ...]
-    ) -> Address | None:
-        """The client as uvicorn would tell an ASGI application: a trusted proxy may name it."""
+    ) -> tuple[Address | None, str]:
+        """Client and scheme as uvicorn would tell an ASGI application: a trusted proxy may name
+        them.
+        """
+        scheme = "wss" if self._tls else "ws"
         if self._proxies is None:
-            return peer
-        scope = {"type": "websocket", "scheme": "ws", "client": peer, "headers": [*headers]}
+            return peer, scheme
+        scope = {"type": "websocket", "scheme": scheme, "client": peer, "headers": [*headers]}
         # A middleware that awaits nothing of its own runs to its end in one step.
         with suppress(StopIteration):
             self._proxies(cast("Any", scope), _nothing, _nothing).send(None)
-        return cast("Address | None", scope["client"])
+        return cast("Address | None", scope["client"]), cast("str", scope["scheme"])
 
 
 async def _nothing(*_: object) -> Any:  # noqa: ANN401  (stands for an ASGI application)

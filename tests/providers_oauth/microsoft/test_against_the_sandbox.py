@@ -18,8 +18,8 @@ from support.consent import Office, query_of
 from support.time_and_chance import TurnedClock
 
 from scp_sandbox import SandboxSettings, microsoft_endpoints, serve
+from scp_server.config.provider_settings import MicrosoftSettings
 from scp_server.config.registrations import microsoft_registration
-from scp_server.config.settings import MicrosoftSettings
 from scp_server.consent.connect import LoginPage
 from scp_server.domain.errors import ConsentLost, OperatorFault
 from scp_server.domain.secrets import Secret

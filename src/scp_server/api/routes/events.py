@@ -63,6 +63,12 @@ async def read_events(call: Call) -> Response:
     reading = await services.readers.open(session, shown, wanted)
     if reading is None:
         return Response(status_code=204, headers=_began(wanted.place))
+    try:
+        # A session that ended just before it was attached has told it nothing.
+        await services.gate.stays(call.caller)
+    except BaseException:
+        reading.close()
+        raise
     return EventsResponse(reading, wanted.form, headers | _began(reading.began))
 
 
@@ -70,7 +76,7 @@ async def open_ticket(call: Call) -> TicketOpened:
     """`POST /api/tickets`."""
     services = call.services
     session = services.gate.need_session(call.caller)
-    ticket = await services.tickets.issue(session)
+    ticket = await services.tickets.issue(session, call.caller)
     return TicketOpened(ticket=ticket.reveal(), expires_at=services.clock.now() + TICKET_SECONDS)
 
 
@@ -87,6 +93,7 @@ def _wanted(call: Call) -> Wanted:
         batch=_batch(call),
         max_events=None if max_events is None else int(max_events),
         timeout=_number(call, "timeout", _DECIMAL, MAX_TIMEOUT),
+        agent_pk=None if call.caller.agent is None else call.caller.agent.pk,
     )
 
 

@@ -42,6 +42,8 @@ STATUS: Final[dict[str, Any]] = {
     "next_check_at": None,
     "lag_seconds": None,
     "error": None,
+    "agent_id": "inbox-helper",
+    "agent_verified": False,
     "configuration": {
         **_CONFIGURATION,
         "stream_type": "gmail_messages",
@@ -88,11 +90,39 @@ SESSION: Final[dict[str, Any]] = {
     "scopes": ["openid", "https://www.googleapis.com/auth/gmail.readonly"],
     "stream_types": ["gmail_messages"],
     "agent_id": "inbox-helper",
+    "agent_verified": False,
     "created_at": 1640995200.0,
     "expires_at": 1643587200.0,
     "authorization_url": None,
 }
 ENDED: Final[dict[str, Any]] = {"state": "ended", "provider_revocation": "requested"}
+AUDIT: Final[dict[str, Any]] = {
+    "entries": [
+        {
+            "at": 1640995260.25,
+            "action": "delivered",
+            "actor": "agent:inbox-helper",
+            "result": "ok",
+            "stream_id": STREAM_ID,
+            "stream_type": "gmail_messages",
+            "items": 100,
+            "bytes": 182044,
+            "session": None,
+        },
+        {
+            "at": 1640995200.0,
+            "action": "consent.granted",
+            "actor": "user",
+            "result": "ok",
+            "stream_id": None,
+            "stream_type": None,
+            "items": 0,
+            "bytes": 0,
+            "session": None,
+        },
+    ],
+    "cursor": None,
+}
 PROVIDERS: Final[dict[str, Any]] = {
     "providers": {
         "google": {
@@ -117,5 +147,35 @@ PROVIDERS: Final[dict[str, Any]] = {
             },
         },
     }
+}
+CREATE_AGENT: Final[dict[str, Any]] = {
+    "name": "inbox-helper",
+    "stream_types": ["gmail_messages", "calendar_events"],
+    "expires_at": 1672531200.0,
+}
+AGENT_CREATED: Final[dict[str, Any]] = {
+    "name": "inbox-helper",
+    "agent_key": "agent-…",
+    "expires_at": 1672531200.0,
+}
+AGENTS: Final[dict[str, Any]] = {
+    "agents": [
+        {
+            "name": "inbox-helper",
+            "agent_key": "agent-…9fQ2",
+            "state": "active",
+            "stream_types": ["calendar_events", "gmail_messages"],
+            "opens_sessions": True,
+            "sessions": 12,
+            "created_at": 1640995200.0,
+            "expires_at": 1672531200.0,
+            "revoked_at": None,
+        }
+    ]
+}
+AGENT_REVOKED: Final[dict[str, Any]] = {
+    "name": "inbox-helper",
+    "state": "revoked",
+    "closed_connections": 2,
 }
 HEALTH: Final[dict[str, Any]] = {"status": "ok"}

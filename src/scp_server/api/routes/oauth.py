@@ -81,8 +81,12 @@ def _secret(value: str | None) -> Secret | None:
 
 def _elsewhere(call: Call) -> Response | None:
     """To the same login at the public URL: the provider answers there, so the cookie must too."""
-    public = urlsplit(call.services.values.public_url)
-    if _host(call.request) == public.netloc.lower() or call.query(_MOVED) is not None:
+    values = call.services.values
+    public = urlsplit(values.public_url)
+    # The cookie is for TLS only: in the clear the answer would not find it.
+    in_the_clear = values.secure_only and call.request.url.scheme != "https"
+    at_home = _host(call.request) == public.netloc.lower() and not in_the_clear
+    if at_home or call.query(_MOVED) is not None:
         return None
     there = URL(f"{public.scheme}://{public.netloc}{call.request.url.path}").replace(
         query=call.request.url.query

@@ -16,7 +16,8 @@ from scp_wire.rest import (
 async def open_session(call: Call) -> SessionOpened:
     """`POST /api/sessions`."""
     wanted: OpenSession = call.body
-    return await call.services.connect.open(wanted, operator=call.caller.operator)
+    caller = call.caller
+    return await call.services.connect.open(wanted, operator=caller.operator, agent=caller.agent)
 
 
 async def session_state(call: Call) -> SessionState:
@@ -33,6 +34,7 @@ async def session_state(call: Call) -> SessionState:
         scopes=sorted(session.scopes),
         stream_types=[kind.value for kind in session.stream_types],
         agent_id=session.agent_id,
+        agent_verified=session.agent_pk is not None,
         created_at=session.created_at,
         expires_at=session.expires_at,
         authorization_url=renewal,
@@ -48,5 +50,9 @@ async def end_session(call: Call) -> SessionEnded:
 async def exchange(call: Call) -> SessionHandedOver:
     """`POST /api/sessions/exchange`."""
     wanted: ExchangeCode = call.body
-    session_id = await call.services.connect.exchange(Secret(wanted.code))
+    session_id = await call.services.connect.exchange(
+        Secret(wanted.code),
+        verifier=Secret(wanted.code_verifier) if wanted.code_verifier else None,
+        agent=call.caller.agent,
+    )
     return SessionHandedOver(session_id=session_id.reveal())

@@ -7,7 +7,13 @@ from scp_server.access.gate import Caller
 from scp_server.api.operations import Call
 from scp_server.api.services import Services
 from scp_server.api.validation import shown_value, validate
-from scp_server.domain.errors import InvalidRequest, StreamConfigError, StreamNotFound, TokenExpired
+from scp_server.domain.errors import (
+    Forbidden,
+    InvalidRequest,
+    StreamConfigError,
+    StreamNotFound,
+    TokenExpired,
+)
 from scp_server.domain.sessions import Session
 from scp_server.domain.streams import Stream, StreamConfig, StreamState
 from scp_server.engine.views import StreamView
@@ -33,7 +39,7 @@ async def start(call: Call) -> StreamStarted:
     """`POST /api/stream/start`."""
     session = call.services.gate.need_session(call.caller)
     wanted: StartStream = call.body
-    config = _config(call.services, session, wanted)
+    config = _config(call, session, wanted)
     call.touched.note(await call.services.limits.starts(session.pk))
     try:
         view = await call.services.supervisor.start(session, config, cursor=wanted.cursor)
@@ -66,6 +72,8 @@ async def status(call: Call) -> StreamStatus:
         next_check_at=view.next_check_at,
         lag_seconds=view.lag_seconds,
         error=stream.error,
+        agent_id=stream.config.agent_id,
+        agent_verified=stream.config.agent_verified,
         configuration=FullConfiguration(
             **_settings(stream.config),
             stream_type=stream.config.stream_type.value,
@@ -91,7 +99,9 @@ async def list_streams(call: Call) -> StreamList:
     views = await (supervisor.all() if session is None else supervisor.of_session(session.pk))
     masks: dict[int, str] = {}
     shown: dict[str, StreamSummary] = {}
-    for stream in (view.stream for view in views if view.stream.state is state):
+    for stream in (view.stream for view in views):
+        if stream.state is not state or not _may_see(call.caller, stream):
+            continue
         if stream.session_pk not in masks:
             masks[stream.session_pk] = await _shown_id(call, stream.session_pk)
         shown[stream.stream_id] = _summary(stream, masks[stream.session_pk])
@@ -106,10 +116,11 @@ async def list_streams(call: Call) -> StreamList:
 async def own_stream(call: Call) -> StreamView:
     """The stream of the path, if the caller may see it.
 
-    A stream id alone opens its own stream; a session that is presented must be the stream's.
+    A stream id alone opens its own stream; a session that is presented must be the stream's, and
+    so must the session of an agent whose key is presented alone.
     """
     caller = call.caller
-    if call.services.values.require_session and not caller.operator:
+    if call.services.values.require_session and not (caller.operator or caller.agent):
         call.services.gate.need_session(caller)
     stream_id = call.path("stream_id")
     if not _STREAM_ID.fullmatch(stream_id):
@@ -118,13 +129,24 @@ async def own_stream(call: Call) -> StreamView:
         view = await call.services.supervisor.status(stream_id)
     except StreamNotFound:
         raise _not_found() from None
-    if not _may_see(caller, view.stream):
+    if not _may_see(caller, view.stream) or not await _is_agents_own(call, view.stream):
         raise _not_found()
     return view
 
 
 def _may_see(caller: Caller, stream: Stream) -> bool:
+    if caller.agent is not None and not caller.agent.may_read(stream.config.stream_type):
+        return False
     return caller.session is None or caller.session.pk == stream.session_pk
+
+
+async def _is_agents_own(call: Call, stream: Stream) -> bool:
+    """Whether a key that was presented without a session is its session's."""
+    agent = call.caller.agent
+    if agent is None or call.caller.session is not None:
+        return True
+    session = await call.services.sessions.get(stream.session_pk)
+    return session is not None and session.agent_pk == agent.pk
 
 
 def _not_found() -> StreamNotFound:
@@ -140,8 +162,36 @@ async def _shown_id(call: Call, session_pk: int) -> str:
     return session.masked_id if session is not None else _GONE
 
 
-def _config(services: Services, session: Session, wanted: StartStream) -> StreamConfig:
+def _agent_of(call: Call, session: Session, wanted: StartStream) -> tuple[str | None, bool]:
+    """Who starts a stream, and whether a key says so.
+
+    Raises: Forbidden for another name than that of the key's agent.
+    """
+    agent = call.caller.agent
+    if agent is None:
+        return wanted.agent_id or session.agent_id, False
+    if wanted.agent_id not in {None, agent.name}:
+        raise Forbidden(
+            "agent_id is not the name of this key's agent. Leave it out.", field="agent_id"
+        )
+    return agent.name, True
+
+
+def _check_agent(call: Call, stream_type: StreamType) -> None:
+    agent = call.caller.agent
+    if agent is not None and not agent.may_read(stream_type):
+        raise Forbidden(
+            "This agent's key is not for this stream type.",
+            field="stream_type",
+            allowed_values=sorted(agent.stream_types or ()),
+        )
+
+
+def _config(call: Call, session: Session, wanted: StartStream) -> StreamConfig:
+    services = call.services
     stream_type = _stream_type(services, wanted.stream_type)
+    _check_agent(call, stream_type)
+    agent_id, verified = _agent_of(call, session, wanted)
     if session.provider not in PROVIDERS_OF[stream_type]:
         needed = sorted(provider.value for provider in PROVIDERS_OF[stream_type])
         raise StreamConfigError(
@@ -164,7 +214,8 @@ def _config(services: Services, session: Session, wanted: StartStream) -> Stream
         real_time=wanted.real_time,
         rate_limit_per_minute=wanted.rate_limit_per_minute,
         include_raw=wanted.include_raw,
-        agent_id=wanted.agent_id or session.agent_id,
+        agent_id=agent_id,
+        agent_verified=verified,
     )
 
 

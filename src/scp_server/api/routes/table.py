@@ -3,7 +3,17 @@
 from typing import Final
 
 from scp_server.api.operations import Access, Operation, Parameter
-from scp_server.api.routes import events, examples, health, oauth, providers, sessions, streams
+from scp_server.api.routes import (
+    agents,
+    audit,
+    events,
+    examples,
+    health,
+    oauth,
+    providers,
+    sessions,
+    streams,
+)
 from scp_server.domain.errors import StreamConfigError
 from scp_server.domain.streams import StreamState
 from scp_wire import rest
@@ -187,9 +197,11 @@ _SESSIONS: Final = (
         name="openSession",
         tag="sessions",
         summary="Open a session, and get the address at which the user consents.",
-        description="With tokens, a grant obtained elsewhere is imported and usable at once.",
+        description="With an agent's key the session is that agent's: it answers only together with"
+        " the key. With the operator's key and tokens, a grant obtained elsewhere is imported and"
+        " usable at once.",
         handler=sessions.open_session,
-        access=Access.OPERATOR,
+        access=Access.KEY,
         body=rest.OpenSession,
         answer=rest.SessionOpened,
         status=201,
@@ -210,11 +222,13 @@ _SESSIONS: Final = (
         name="exchangeCode",
         tag="sessions",
         summary="Turn the one-time code of a return to the app into the session id.",
+        description="With the agent's key that opened the session, if one did, and with the"
+        " code_verifier of its code_challenge, if it had one.",
         handler=sessions.exchange,
-        access=Access.OPEN,
+        access=Access.ANYONE,
         body=rest.ExchangeCode,
         answer=rest.SessionHandedOver,
-        codes=(ErrorCode.SESSION_NOT_FOUND,),
+        codes=(ErrorCode.SESSION_PENDING,),
         examples={"request": examples.EXCHANGE, "answer": examples.HANDED_OVER},
     ),
     Operation(
@@ -344,5 +358,12 @@ _OPERATIONS: Final = (
     ),
 )
 
-OPERATIONS: Final = (*_STREAMS, *_SESSIONS, *_BROWSER, *_OPERATIONS)
+OPERATIONS: Final = (
+    *_STREAMS,
+    *_SESSIONS,
+    *agents.OPERATIONS,
+    *audit.OPERATIONS,
+    *_BROWSER,
+    *_OPERATIONS,
+)
 """Everything the OpenAPI document describes."""

@@ -107,7 +107,9 @@ class MailBackfill:
             changes=tuple(shaped.found.values()),
             resume=self._went_on_at,
             skipped=(*nameless, *shaped.skipped),
-            current=True,
+            # Items are fetched as they are now, but what a kept page lists may have left the
+            # filters meanwhile: that is told once more after the backfill.
+            current=False,
         )
 
     def _onwards(self, page: MailPage, handled: int) -> ListingPlace | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from anyio import (
     BrokenResourceError,
@@ -28,12 +28,32 @@ Row = Mapping[str, Any]
 """Values of a statement's parameters, by name."""
 
 
+class Weaver(Protocol):
+    """Works rows out inside the transaction that writes them, from those written before them.
+
+    It is called from one thread at a time.
+    """
+
+    def weave(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as they are to be written. May be called again for a transaction undone."""
+        ...
+
+    def written(self) -> None:
+        """What was woven last is durable."""
+        ...
+
+    def lost(self) -> None:
+        """Nobody knows what became of what was woven last."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """One statement for several rows. The statement is a constant: equal ones are joined."""
 
     statement: Executable
     rows: Sequence[Row]
+    weaver: Weaver | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -101,21 +121,33 @@ class GroupCommit:
         return jobs
 
     async def _commit(self, group: list[_Job]) -> None:
+        weavers = {lines.weaver: None for job in group for lines in job.lines if lines.weaver}
         try:
             await self._transactions.write(lambda connection: _write(connection, group))
         except Conflict as exc:
-            if len(group) == 1:
-                group[0].failure = exc
-            else:
-                # One of them is at fault; the others must not suffer.
-                for job in group:
-                    await self._commit([job])
+            await self._sort_out(group, exc)
         except StorageUnavailable as exc:
-            for job in group:
-                job.failure = _again(exc)
+            for weaver in weavers:
+                weaver.lost()
+            _fail(group, exc)
+        except BaseException:
+            # A fault of ours: nobody must take it for written.
+            _fail(group, StorageUnavailable("The database could not be written."))
+            raise
+        else:
+            for weaver in weavers:
+                weaver.written()
         finally:
             for job in group:
                 job.done.set()
+
+    async def _sort_out(self, group: list[_Job], conflict: Conflict) -> None:
+        """One of them is at fault; the others must not suffer."""
+        if len(group) == 1:
+            group[0].failure = conflict
+            return
+        for job in group:
+            await self._commit([job])
 
     def _refuse_waiting(self) -> None:
         for job in self._waiting(WAITING):
@@ -124,13 +156,19 @@ class GroupCommit:
 
 
 def _write(connection: Connection, group: list[_Job]) -> None:
-    joined: dict[Executable, list[Row]] = {}
+    joined: dict[tuple[Executable, Weaver | None], list[Row]] = {}
     for job in group:
         for lines in job.lines:
-            joined.setdefault(lines.statement, []).extend(lines.rows)
-    for statement, rows in joined.items():
+            joined.setdefault((lines.statement, lines.weaver), []).extend(lines.rows)
+    for (statement, weaver), rows in joined.items():
         if rows:
-            connection.execute(statement, [dict(row) for row in rows])
+            woven = rows if weaver is None else weaver.weave(connection, rows)
+            connection.execute(statement, [dict(row) for row in woven])
+
+
+def _fail(group: list[_Job], failure: StorageUnavailable) -> None:
+    for job in group:
+        job.failure = _again(failure)
 
 
 def _stopping() -> StorageUnavailable:

@@ -35,6 +35,7 @@ class SessionRow:
     created_at: float
     last_used_at: float
     expires_at: float
+    agent_pk: int | None
     wrapped_key: str | None
     tokens: str | None
     version: int | None
@@ -138,6 +139,7 @@ def opened_session(row: SessionRow, envelopes: Envelopes) -> Session:
         last_used_at=row.last_used_at,
         expires_at=row.expires_at,
         endpoints=_ADDRESSES.decode(row.endpoints),
+        agent_pk=row.agent_pk,
     )
 
 

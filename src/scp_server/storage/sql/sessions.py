@@ -2,7 +2,8 @@
 
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -15,6 +16,7 @@ from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, 
 from scp_server.ports.clock import Clock
 from scp_server.ports.envelopes import Envelopes
 from scp_server.ports.seals import Seals
+from scp_server.storage.sql.refresh_locks import RefreshLocks
 from scp_server.storage.sql.requests import opened_request, sealed_request
 from scp_server.storage.sql.rows import (
     SELECT_SESSION,
@@ -27,6 +29,7 @@ from scp_server.storage.sql.rows import (
     session_row,
 )
 from scp_server.storage.sql.tables import consent_requests, sessions, vault
+from scp_server.storage.sql.tombstones import Tombstones
 from scp_server.storage.sql.transactions import Transactions
 from scp_wire.stream_types import Provider, StreamType
 
@@ -39,9 +42,17 @@ _ALIVE: Final = sessions.c.state != SessionState.ENDED
 class SqlSessions:
     """Sessions in SQL. See the port `SessionStore`."""
 
-    __slots__ = ("_clock", "_envelopes", "_rows", "_seals", "_transactions")
+    __slots__ = (
+        "_clock",
+        "_envelopes",
+        "_locks",
+        "_rows",
+        "_seals",
+        "_tombstones",
+        "_transactions",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it stands on, handed in one by one)
         self,
         transactions: Transactions,
         rows: SessionRows,
@@ -49,8 +60,12 @@ class SqlSessions:
         seals: Seals,
         envelopes: Envelopes,
         clock: Clock,
+        tombstones: Tombstones,
+        locks: RefreshLocks,
     ) -> None:
+        self._locks = locks
         self._transactions = transactions
+        self._tombstones = tombstones
         self._rows = rows
         self._seals = seals
         self._envelopes = envelopes
@@ -151,6 +166,16 @@ class SqlSessions:
             ),
         )
 
+    async def bind(self, pk: int, agent_pk: int, *, agent_id: str) -> None:
+        """Give a session to an agent, whose name becomes its label."""
+        values = {"agent_pk": agent_pk, "agent_id": agent_id}
+        await self._write(
+            pk,
+            lambda connection: connection.execute(
+                update(sessions).where(sessions.c.pk == pk, _ALIVE).values(values)
+            ),
+        )
+
     async def touch(self, pk: int, *, now: float, expires_at: float) -> None:
         """Note an authenticated use."""
         await self._write(
@@ -187,6 +212,13 @@ class SqlSessions:
             return found.rowcount == 1
 
         return await self._write(pk, work)
+
+    @asynccontextmanager
+    async def refreshing(self, pk: int) -> AsyncIterator[None]:
+        """Held by one process at a time; within, what is read is what is stored now."""
+        async with self._locks.held(pk):
+            self._rows.forget(pk)
+            yield
 
     async def others_of_account(self, pk: int) -> int:
         """How many other sessions with tokens the same account has."""
@@ -248,7 +280,12 @@ class SqlSessions:
         return opened_request(taken, row.wrapped_key, self._envelopes)
 
     async def _end(self, pk: int) -> None:
+        row = await self._rows.by_pk(pk)
+
         def work(connection: Connection) -> None:
+            # First: ended twice is ended once, a tombstone too few is a session that comes back.
+            if row is not None and row.state != SessionState.ENDED:
+                self._tombstones.add(row.id_hash, row.expires_at)
             connection.execute(delete(vault).where(vault.c.session_pk == pk))
             connection.execute(delete(consent_requests).where(consent_requests.c.session_pk == pk))
             # The account's hash stays for a week: others_of_account may still be asked.

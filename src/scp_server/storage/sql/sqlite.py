@@ -9,6 +9,7 @@ one writer anyway, and its own queue is a busy loop.
 
 import os
 import sqlite3
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,8 @@ from scp_server.domain.errors import StartRefused
 
 WRITERS: Final = 1
 READERS: Final = 4
+SIDE_FILES: Final = ("-wal", "-shm")
+"""SQLite makes them with the mode of the database."""
 READ_ONLY: Final = "scp_read_only"
 """Execution option of an engine that only reads."""
 
@@ -55,19 +58,33 @@ def advice(exc: BaseException | None) -> str | None:
 
 
 def prepare_file(path: Path) -> None:
-    """Make the file with mode 0600 in a directory with mode 0700; SQLite's side files follow it.
+    """Make the file with mode 0600 in a directory with mode 0700, and close what is there already.
 
-    A directory that is there stays as it is. Raises: StartRefused.
+    A directory that is there stays as it is, unless everybody may write to it.
+    Raises: StartRefused.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_open_directory(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
+        for file in (path, *(path.with_name(path.name + suffix) for suffix in SIDE_FILES)):
+            if file.exists():
+                file.chmod(0o600)
     except OSError as exc:
         raise StartRefused(
             f"The database {path} cannot be opened ({exc.strerror}). Let the user the server runs"
             " as own it and its directory."
         ) from exc
+
+
+def _refuse_open_directory(path: Path) -> None:
+    mode = path.stat().st_mode
+    if os.name == "posix" and mode & stat.S_IWOTH:
+        # Whoever may write there can put another database in place of this one, sticky or not.
+        raise StartRefused(
+            f"Everybody may write to the directory {path} (mode {mode & 0o777:o}), where the"
+            f" database is. Run: chmod o-w {path}"
+        )
 
 
 def configure(engine: Engine) -> None:

@@ -30,6 +30,7 @@ class _StoredConfig(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_per_minute: int
     include_raw: bool
     agent_id: str | None
+    agent_verified: bool = False
 
 
 def stream_values(stream: Stream, key: str, envelopes: Envelopes) -> dict[str, object]:

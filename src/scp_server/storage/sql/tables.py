@@ -50,7 +50,24 @@ sessions: Final = Table(
     Column("last_used_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
     Column("ended_at", Double),
+    # No foreign key: SQLite cannot add one to a table that is there. Agents are never deleted.
+    Column("agent_pk", _Big, index=True),
     # Keys are never given out again: sealed values and audit rows name them.
+    sqlite_autoincrement=True,
+)
+
+agents: Final = Table(
+    "agents",
+    METADATA,
+    Column("pk", _Big, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("key_hash", LargeBinary, unique=True, comment="keyed; null: revoked"),
+    Column("last4", Text, nullable=False),
+    Column("stream_types", Text, comment="JSON array; null: all"),
+    Column("opens", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
     sqlite_autoincrement=True,
 )
 
@@ -139,8 +156,41 @@ audit: Final = Table(
     Column("items", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False, comment="bytes"),
     Column("item_ids", LargeBinary, nullable=False, comment="keyed hashes, 16 bytes each"),
+    Column("chain", BigInteger, comment="of audit_chains; none: older than the chains"),
+    Column("n", BigInteger, comment="place in its chain, from 1"),
+    Column("hash", LargeBinary, comment="keyed, over the row and the hash before it"),
     Index("ix_audit_session", "session_pk", "seq"),
     sqlite_autoincrement=True,
+)
+"""Appended to, never changed: triggers refuse it (see migration 0004)."""
+
+audit_chains: Final = Table(
+    "audit_chains",
+    METADATA,
+    Column("chain", _Big, primary_key=True, autoincrement=True),
+    Column("started_at", Double, nullable=False),
+    Column("links", Text, nullable=False, comment="JSON: heads of other chains at its beginning"),
+    Column("n", BigInteger, nullable=False, comment="rows written so far"),
+    Column("hash", LargeBinary, nullable=False, comment="of the last row"),
+    Column("seal", LargeBinary, nullable=False, comment="keyed hash of this record"),
+    sqlite_autoincrement=True,
+)
+
+audit_purges: Final = Table(
+    "audit_purges",
+    METADATA,
+    Column("chain", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, comment="the last row that was purged"),
+    Column("hash", LargeBinary, nullable=False, comment="of that row"),
+    Column("at", Double, nullable=False),
+    Column("seal", LargeBinary, nullable=False, comment="keyed hash of this record"),
+)
+
+audit_salts: Final = Table(
+    "audit_salts",
+    METADATA,
+    Column("session_pk", _Big, primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary, nullable=False, comment="without it, item hashes tell nothing"),
 )
 
 key_checks: Final = Table(
@@ -150,3 +200,14 @@ key_checks: Final = Table(
     Column("sealed", Text, nullable=False, comment="opens only under this database's keys"),
     Column("hash", LargeBinary, nullable=False),
 )
+
+key_holders: Final = Table(
+    "key_holders",
+    METADATA,
+    Column("process", Text, primary_key=True, comment="a random name of a running process"),
+    Column("writes", Text, primary_key=True, comment="id of the root key it seals with"),
+    Column("reads", Text, nullable=False, comment="ids of all root keys it has"),
+    Column("seen_at", Double, nullable=False),
+    Column("gone", Boolean, nullable=False),
+)
+"""Who holds which root keys: a key is not written with before everybody reads it."""
