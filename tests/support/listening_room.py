@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from support.certificates import Certificate
 
 from scp_server.listening.door import Bounds, Door
 from scp_server.listening.http import HttpBounds, bounded, seated
@@ -72,14 +73,17 @@ def _answering(room: Room) -> ASGIApp:
 
 @asynccontextmanager
 async def listening(
-    bounds: HttpBounds | None = None, sockets: Bounds | None = None, keep_alive: int = 15
+    bounds: HttpBounds | None = None,
+    sockets: Bounds | None = None,
+    tls: Certificate | None = None,
 ) -> AsyncIterator[Room]:
     """Serve until the context is left. `/socket.io/` takes WebSockets."""
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
         tally = Heard()
-        room = Room(url=f"http://127.0.0.1:{listener.getsockname()[1]}", tally=tally)
+        scheme = "https" if tls else "http"
+        room = Room(url=f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", tally=tally)
         door = Door(sockets or Bounds(), tally, anyio.current_time)
         websockets = Server()
         http = uvicorn.Server(
@@ -91,7 +95,9 @@ async def listening(
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
-                timeout_keep_alive=keep_alive,
+                timeout_keep_alive=15,
+                ssl_certfile=tls and tls.cert,
+                ssl_keyfile=tls and tls.key,
             )
         )
         async with websockets.running(), anyio.create_task_group() as tasks:
