@@ -9,9 +9,11 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from support.certificates import Certificate
+from support.time_and_chance import RecordedChance
 
 from scp_server.listening.door import Bounds, Door
 from scp_server.listening.http import HttpBounds, bounded, seated
+from scp_server.listening.last_resort import LastResort
 from scp_socketio.server.app import Server
 from scp_socketio.server.lane import lane
 
@@ -62,6 +64,8 @@ def _answering(room: Room) -> ASGIApp:
         await send({"type": "http.response.body", "body": body})
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/crash":
+            raise RuntimeError("CANARY")
         try:
             await answer(scope, receive, send)
         except Exception as error:
@@ -88,7 +92,7 @@ async def listening(
         websockets = Server()
         http = uvicorn.Server(
             uvicorn.Config(
-                _answering(room),
+                LastResort(_answering(room), RecordedChance(), https=tls is not None),
                 http=bounded(bounds or HttpBounds(), door),
                 ws=seated(lane(websockets)),
                 lifespan="off",
@@ -96,8 +100,8 @@ async def listening(
                 access_log=False,
                 proxy_headers=False,
                 timeout_keep_alive=15,
-                ssl_certfile=tls and tls.cert,
-                ssl_keyfile=tls and tls.key,
+                ssl_certfile=None if tls is None else tls.cert,
+                ssl_keyfile=None if tls is None else tls.key,
             )
         )
         async with websockets.running(), anyio.create_task_group() as tasks:
