@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path("docs/soak.md")
-CHOSEN = "ends_with or damaged_item or any_await"
-WORLDS = ["tests/world", "tests/bad_input", "tests/crash_points", "-k", CHOSEN]
+CHOSEN = "ends_with or damaged_item or any_await or audit_trail or audit_chain"
+TRAIL = ["tests/faults/test_audit_trail.py", "tests/storage/test_audit_chain.py"]
+WORLDS = ["tests/world", "tests/bad_input", "tests/crash_points", *TRAIL, "-k", CHOSEN]
 STRANGERS = ["tests/corpus", "tests/api/test_schemathesis.py", "tests/fuzz"]
 FUZZING = Path(__file__).with_name("fuzzing.py")
 

@@ -191,6 +191,21 @@ def _gate(house: House) -> Gate:
     )
 
 
+def _connect(house: House, values: ApiValues, links: Links, chance: RecordedChance) -> Connect:
+    return Connect(
+        house.sessions,
+        {Provider.GOOGLE: house.authority},
+        links,
+        house.notices,
+        house.audit,
+        house.clock,
+        chance,
+        public_url=values.public_url,
+        return_to=frozenset({RETURN_TO}),
+        session_days=30,
+    )
+
+
 def _services(house: House, values: ApiValues, limits: LimitValues, links: Links) -> Services:
     authorities = {Provider.GOOGLE: house.authority}
     chance = RecordedChance()
@@ -204,18 +219,7 @@ def _services(house: House, values: ApiValues, limits: LimitValues, links: Links
     return Services(
         gate=gate,
         agents=Agents(house.agents, house.sessions, house.cuts, house.audit, house.clock, chance),
-        connect=Connect(
-            house.sessions,
-            authorities,
-            links,
-            house.notices,
-            house.audit,
-            house.clock,
-            chance,
-            public_url=values.public_url,
-            return_to=frozenset({RETURN_TO}),
-            session_days=30,
-        ),
+        connect=_connect(house, values, links, chance),
         revoke=Revoke(house.sessions, authorities, house.notices, house.audit, house.clock),
         limits=counted,
         supervisor=house.streams,
