@@ -18,8 +18,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 PAGE = Path("docs/soak.md")
-WORLDS = ["tests/world", "tests/bad_input", "tests/crash_points"]
-COURSES = "ends_with or damaged_item or any_await"
+TRAIL = ["tests/faults/test_audit_trail.py", "tests/storage/test_audit_chain.py"]
+WORLDS = ["tests/world", "tests/bad_input", "tests/crash_points", *TRAIL]
+COURSES = "ends_with or damaged_item or any_await or audit_trail or audit_chain"
 STRANGERS = ["tests/corpus", "tests/api/test_schemathesis.py", "tests/fuzz"]
 FUZZING = Path(__file__).with_name("fuzzing.py")
 PROCESSES = 2

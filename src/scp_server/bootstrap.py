@@ -52,6 +52,7 @@ from scp_server.engine.supervisor import Supervisor
 from scp_server.listening.descriptors import sockets_allowed
 from scp_server.listening.door import Door
 from scp_server.listening.http import HttpBounds, bounded, seated
+from scp_server.listening.last_resort import LastResort
 from scp_server.listening.serving import Listener
 from scp_server.ports.authority import Authority
 from scp_server.ports.renewals import Renewals
@@ -142,7 +143,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         chores = _chores(ground, supervisor, revoke, agents)
         await stack.enter_async_context(housekeeping(*chores))
         await stack.enter_async_context(watching(ground.clock, ground.metrics))
-        app = AccessLog(_split(api, socketio), ground.clock)
+        https = settings.public_url.startswith("https:")
+        guarded = LastResort(_split(api, socketio), ground.chance, https=https)
+        app = AccessLog(guarded, ground.clock)
         yield Running(
             app=app,
             supervisor=supervisor,

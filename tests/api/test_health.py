@@ -38,6 +38,16 @@ async def test_metrics_need_no_key_from_loopback_unless_a_proxy_stands_between()
             assert (await house.ask("GET", "/metrics", headers={name: "127.0.0.1"})).status == 401
 
 
+async def test_a_page_whose_name_was_made_to_lead_here_reads_no_metrics() -> None:
+    async with serving({"trust_loopback": True}) as house:
+        for host in ("evil.example", "localhost.evil.example:5000", "localhost."):
+            answer = await house.ask("GET", "/metrics", headers={"Host": host})
+            assert answer.status == 401, host
+        for host in ("localhost:5000", "LOCALHOST", "[::1]:5000", "127.0.0.1"):
+            answer = await house.ask("GET", "/metrics", headers={"Host": host})
+            assert answer.status == 200, host
+
+
 async def test_the_docs_page_lists_every_operation_and_loads_nothing_foreign(
     house: House,
 ) -> None:

@@ -39,8 +39,9 @@ class Finding:
         if self.title == "Unexpected response to invalid authentication":
             return "got `404 Not Found`" in self.message
         # A session that is sent along makes a missing operator key FORBIDDEN.
-        at_sessions = self.operation == "POST /api/sessions" and "Got 403" in self.message
-        return self.title == "Missing required header accepted" and at_sessions
+        needs_key = self.operation == "POST /api/sessions" or "/api/agents" in self.operation
+        forbidden = needs_key and "Got 403" in self.message
+        return self.title == "Missing required header accepted" and forbidden
 
 
 def session_of(house: House) -> str:

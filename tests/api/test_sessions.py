@@ -5,6 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 from support.api_server import AS_OPERATOR, RETURN_TO, House
 from yarl import URL
 
+from scp_server.api.openapi import document_of
+from scp_server.api.routes.table import OPERATIONS
 from scp_server.domain.secrets import Secret
 from scp_server.domain.sessions import SessionState
 
@@ -135,3 +137,44 @@ async def consent(house: House, authorization_url: str) -> str:
     back = await house.ask("GET", "/oauth/google/callback", params={"code": "c-1", "state": state})
     assert back.status == 303, back.text
     return back.headers["Location"]
+
+
+async def test_a_session_id_is_never_taken_from_the_caller(house: House) -> None:
+    preset = "session-" + "P" * 43
+    body = {"provider": "google", "stream_types": ["gmail_messages"], "session_id": preset}
+    refused = await house.ask("POST", "/api/sessions", json=body, headers=AS_OPERATOR)
+    assert refused.status in {400, 404}
+    headers = AS_OPERATOR | {"X-Session-ID": preset}
+    del body["session_id"]
+    assert (await house.ask("POST", "/api/sessions", json=body, headers=headers)).status == 404
+    answer = await house.ask(
+        "POST", "/api/sessions", json=body, headers=AS_OPERATOR, params={"agent": preset}
+    )
+    assert answer.data["session_id"] != preset
+    unknown = await house.ask("GET", "/api/session", headers={"X-Session-ID": preset})
+    assert unknown.code == "SESSION_NOT_FOUND"
+
+
+async def test_a_provider_s_own_token_opens_nothing(house: House) -> None:
+    await house.session()
+    for token in ("CANARY-brought", "ya29.a0AfB_byC", "eyJhbGciOiJub25lIn0.e30."):
+        headers = {"Authorization": f"Bearer {token}"}
+        refused = await house.ask("GET", "/api/session", headers=headers)
+        assert (refused.status, refused.code) == (404, "SESSION_NOT_FOUND")
+        assert token not in refused.text
+
+
+def test_no_answer_has_a_place_for_a_provider_s_token() -> None:
+    schemas = document_of(OPERATIONS)["components"]["schemas"]
+    named = {
+        (name, field)
+        for name, schema in schemas.items()
+        for field in schema.get("properties", {})
+        if "token" in field
+    }
+    # What the operator brings goes in, and never comes out.
+    assert named == {
+        ("OpenSession", "tokens"),
+        ("ImportedTokens", "access_token"),
+        ("ImportedTokens", "refresh_token"),
+    }

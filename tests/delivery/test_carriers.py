@@ -151,3 +151,42 @@ def test_nothing_a_client_says_raises_anything_but_a_refusal(
     with contextlib.suppress(InvalidRequest):
         said = read_hello(auth, handshake, allow_query=True)
         assert "session-" not in repr(said)
+
+
+KEY, OTHER_KEY = "agent-one", "agent-other"
+
+
+def test_a_key_is_found_in_auth_and_in_the_header_and_the_two_must_agree() -> None:
+    for key in (KEY, "operator-one"):
+        for spelled in (
+            {"auth": {"session_id": ONE, "agent_key": key}},
+            {"auth": {"session_id": ONE}, "headers": {"authorization": f"Bearer {key}"}},
+            {
+                "auth": {"session_id": ONE, "agent_key": key},
+                "headers": {"authorization": f"Bearer {key}"},
+            },
+        ):
+            credentials = hello(**spelled).credentials  # type: ignore[arg-type]
+            assert (credentials.session_id, credentials.key) == (Secret(ONE), Secret(key))
+    with pytest.raises(InvalidRequest) as refused:
+        hello({"agent_key": KEY}, headers={"authorization": f"Bearer {OTHER_KEY}"})
+    assert refused.value.details["field"] == "agent_key"
+
+
+def test_a_session_id_is_no_key() -> None:
+    with pytest.raises(InvalidRequest):
+        hello({"agent_key": ONE})
+    assert hello(headers={"authorization": f"Bearer {ONE}"}).credentials.key is None
+
+
+def test_what_is_no_key_is_looked_up_as_a_session_and_a_provider_s_token_is_none() -> None:
+    credentials = hello(headers={"authorization": "Bearer ya29.token"}).credentials
+    assert (credentials.session_id, credentials.key) == (Secret("ya29.token"), None)
+
+
+def test_the_scheme_is_bearer_in_any_case_and_nothing_else() -> None:
+    assert hello(headers={"authorization": f"bEARER {ONE}"}).credentials.session_id == Secret(ONE)
+    for wrong in ("Basic dXNlcjpwYXNz", "Bearer", "Bearer  ", ONE, ""):
+        with pytest.raises(InvalidRequest) as refused:
+            hello({"session_id": ONE}, headers={"authorization": wrong})
+        assert refused.value.details["field"] == "Authorization"

@@ -1,10 +1,8 @@
 """How the real server listens: every answer is dressed, whoever gives it; faults of the machine."""
 
-import resource
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from threading import Event
 
 import anyio
@@ -12,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.processes import Child, start_server
 from support.running import Server, assert_quiet
-from support.wire import Heard, get, opened, rest_of, said
+from support.wire import Heard, get, opened, said
 
 SETTINGS = {"limits__data_requests_per_minute": "0", "limits__sockets_per_address": "40"}
 UPGRADE = (
@@ -123,27 +121,3 @@ async def test_a_server_that_was_stopped_says_for_how_long_it_did_not_move(
             pass
     assert "event_loop_stalled" in server.log
     assert_quiet(server)
-
-
-def open_files(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-async def test_with_no_file_left_to_open_it_goes_on_once_there_is_one(server: Server) -> None:
-    session = await server.open_session()
-    process = server.child.process
-    used = open_files(process.pid)
-    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-    async with AsyncExitStack() as stack:
-        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (used + 8, before[1]))
-        waiting = [await stack.enter_async_context(await opened(server.url)) for _ in range(30)]
-        # Some are accepted and answered, the others wait in the backlog: nobody is refused.
-        for stream in waiting:
-            await stream.send(get())
-        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
-        for stream in waiting:
-            assert (await rest_of(stream)).status == 200
-    assert (await server.call("/api/streams", session=session)).status == 200
-    await server.start_stream(session, max_results=1)
-    assert "accept" in server.log
-    assert "Traceback" not in server.log

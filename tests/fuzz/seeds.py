@@ -131,6 +131,7 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
             b"2026-01-31T08:00:00+01:00",
             b"2026-01-31T08:00:00.0000000\nW. Europe Standard Time",
             b"120",
+            b"333333333333333333333333333333333331",
             b'Bearer claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="',
         ),
         "filters": (

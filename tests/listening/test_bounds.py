@@ -234,3 +234,13 @@ async def test_after_every_refusal_no_socket_is_left_open(hasty: Room) -> None:
     with anyio.fail_after(10):
         while hasty.tally.open:
             await checkpoint()
+
+
+async def test_what_an_application_raises_is_answered_in_the_envelope_and_not_quoted(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = await said(room.url, get("/crash"))
+    assert (heard.status, heard.error["code"]) == (500, "INTERNAL_ERROR")
+    assert heard.headers["x-content-type-options"] == "nosniff"
+    assert heard.error["details"]["trace_id"] in caplog.text
+    assert "CANARY" not in caplog.text + heard.raw.decode()

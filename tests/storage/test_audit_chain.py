@@ -1,5 +1,6 @@
 """The audit trail's chain: whatever is done to the rows, the first one that is wrong is named."""
 
+import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from scp_server.storage.sql.audit_verify import Verified
 from scp_server.storage.sql.database import Stores
 
 ROWS = 12
+TIMES = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 1
+"""As many examples as otherwise."""
 COLUMNS = {
     "at": NOW + 1.0,
     "session_pk": 99,
@@ -134,7 +137,9 @@ async def test_a_trail_of_other_keys_does_not_verify(trail: Trail) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40 * TIMES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     row=st.integers(1, ROWS),
@@ -162,7 +167,9 @@ def test_any_column_of_any_row_that_is_changed_names_that_row(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15 * TIMES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(gone=st.sets(st.integers(1, ROWS), min_size=1))
 def test_whatever_rows_are_deleted_the_first_of_them_is_named(trail: Trail, gone: set[int]) -> None:
@@ -178,7 +185,9 @@ def test_whatever_rows_are_deleted_the_first_of_them_is_named(trail: Trail, gone
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15 * TIMES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(order=st.permutations(range(1, ROWS + 1)))
 def test_however_rows_are_reordered_the_first_wrong_place_is_named(

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 import anyio
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from support.certificates import Certificate
+from support.time_and_chance import RecordedChance
 
 from scp_server.listening.door import Bounds, Door
 from scp_server.listening.http import HttpBounds, bounded, seated
+from scp_server.listening.last_resort import LastResort
 from scp_socketio.server.app import Server
 from scp_socketio.server.lane import lane
 
@@ -61,6 +64,8 @@ def _answering(room: Room) -> ASGIApp:
         await send({"type": "http.response.body", "body": body})
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/crash":
+            raise RuntimeError("CANARY")
         try:
             await answer(scope, receive, send)
         except Exception as error:
@@ -72,26 +77,31 @@ def _answering(room: Room) -> ASGIApp:
 
 @asynccontextmanager
 async def listening(
-    bounds: HttpBounds | None = None, sockets: Bounds | None = None, keep_alive: int = 15
+    bounds: HttpBounds | None = None,
+    sockets: Bounds | None = None,
+    tls: Certificate | None = None,
 ) -> AsyncIterator[Room]:
     """Serve until the context is left. `/socket.io/` takes WebSockets."""
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
         tally = Heard()
-        room = Room(url=f"http://127.0.0.1:{listener.getsockname()[1]}", tally=tally)
+        scheme = "https" if tls else "http"
+        room = Room(url=f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", tally=tally)
         door = Door(sockets or Bounds(), tally, anyio.current_time)
         websockets = Server()
         http = uvicorn.Server(
             uvicorn.Config(
-                _answering(room),
+                LastResort(_answering(room), RecordedChance(), https=tls is not None),
                 http=bounded(bounds or HttpBounds(), door),
                 ws=seated(lane(websockets)),
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
-                timeout_keep_alive=keep_alive,
+                timeout_keep_alive=15,
+                ssl_certfile=None if tls is None else tls.cert,
+                ssl_keyfile=None if tls is None else tls.key,
             )
         )
         async with websockets.running(), anyio.create_task_group() as tasks:

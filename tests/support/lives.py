@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -90,12 +91,18 @@ class Lives:
         if not self._here:
             raise AssertionError(self._told())
 
-    def end(self, *signals: signal.Signals) -> int:
-        """End the life that runs, as an operator would. Returns its exit status."""
-        count = len(self.ends)
-        for one in signals or (signal.SIGTERM,):
-            os.kill(self.pid, one)
-        return self.ended(count)
+    def end(self) -> int:
+        """End the life that runs, as an operator would. Returns its exit status.
+
+        If it was about to die by itself, none begins after it either.
+        """
+        self._until(lambda: self._here)
+        count, self._again = len(self.ends), False
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+        status = self.ended(count)
+        self._again = True
+        return status
 
     def ended(self, count: int) -> int:
         """Wait until more than `count` lives have ended. Returns the exit status of the last."""

@@ -191,8 +191,6 @@ class MemoryAudit:
         ]
         if query.cursor is not None and not query.cursor.isdecimal():
             raise InvalidRequest("cursor is of no page.", field="cursor")
-        if not (query.cursor or "0").isdecimal():
-            raise InvalidRequest("This cursor is of no page of yours.", field="cursor")
         after = int(query.cursor or 0)
         shown = mine[::-1][after : after + query.limit]
         more = after + query.limit < len(mine)

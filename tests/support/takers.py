@@ -86,7 +86,9 @@ async def _socketio(taker: Taker, url: str, stream_id: str, session: str) -> Non
     client = socketio.AsyncClient(reconnection=False)
     client.on("stream_event", taker.take)
     try:
-        await client.connect(url, auth={"session_id": session}, transports=["websocket"])
+        # A server that was killed has no seats any more: who has others beside it names its place.
+        place = {"last_event_id": taker.last} if taker.last else {}
+        await client.connect(url, auth={"session_id": session} | place, transports=["websocket"])
         await client.wait()
     finally:
         with anyio.CancelScope(shield=True):

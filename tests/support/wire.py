@@ -80,4 +80,4 @@ async def said(url: str, *parts: bytes) -> Heard:
 def get(path: str = "/healthz", *, close: bool = True, lines: bytes = b"") -> bytes:
     """A request; the server closes after it unless told otherwise."""
     ending = b"Connection: close\r\n" if close else b""
-    return b"GET %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n" % (path.encode(), lines, ending)
+    return b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n" % (path.encode(), lines, ending)

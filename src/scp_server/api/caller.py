@@ -12,6 +12,7 @@ from scp_server.domain.errors import InvalidRequest
 from scp_server.domain.secrets import AGENT_PREFIX, OPERATOR_PREFIX, Secret
 
 MAX_CREDENTIAL: Final = 256
+_OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _KEYS: Final = (AGENT_PREFIX, OPERATOR_PREFIX)
 
 
@@ -54,13 +55,19 @@ def host_of(request: Request) -> str:
 
 
 def on_loopback(request: Request) -> bool:
-    """Whether the request comes from this machine, and through no proxy that says so."""
+    """Whether the request comes from this machine, and through no proxy that says so.
+
+    And asks for this machine by its own name: a page whose host's name was made to lead here asks
+    for that name (DNS rebinding), and sends no Origin with what it only reads.
+    """
     if any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip")):
         return False
     try:
-        return ipaddress.ip_address(request.client.host if request.client else "").is_loopback
+        asked_for = request.url.hostname
+        here = ipaddress.ip_address(request.client.host if request.client else "").is_loopback
     except ValueError:
         return False
+    return here and asked_for in _OWN_NAMES
 
 
 def _bearer(value: str) -> str:

@@ -97,6 +97,7 @@ OPERATIONS: Final = (
         access=Access.OPERATOR,
         body=CreateAgent,
         answer=AgentCreated,
+        codes=(ErrorCode.STREAM_CONFIG_ERROR,),
         status=201,
         examples={"request": examples.CREATE_AGENT, "answer": examples.AGENT_CREATED},
     ),
