@@ -12,7 +12,7 @@ import signal
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -56,10 +56,12 @@ class Scene:
     sandbox: Child
     client: AsyncSCPClient
     account: str
+    mirror: Mirror = field(default_factory=Mirror)
+    """Of who reads."""
 
     async def read(self, chance: random.Random, *, follow: bool) -> None:
         """Read a stream to its end, over however many lives of the server."""
-        mirror = Mirror()
+        mirror = self.mirror = Mirror()
         stream_id = await self.started(real_time=follow)
         stream = self.client.stream(
             stream_id=stream_id,
@@ -121,6 +123,13 @@ class Scene:
     def held(self, mirror: Mirror) -> dict[str, object]:
         """What the consumer believes to be in it."""
         return {key: GMAIL_MESSAGES.held(payload) for key, payload in mirror.held.items()}
+
+    def difference(self) -> str:
+        """How what the consumer holds differs from the mailbox, and what it was told."""
+        world, held = self.world(), self.held(self.mirror)
+        stale = [key for key in world.keys() & held.keys() if world[key] != held[key]]
+        missing, extra = world.keys() - held.keys(), held.keys() - world.keys()
+        return f"{missing=} {extra=} {stale=} {self.mirror.told=}"
 
     def audited(self, stream_id: str) -> int:
         """Items whose delivery the audit trail has."""
@@ -188,7 +197,7 @@ async def test_a_server_killed_at_any_await_of_a_streams_life_loses_nothing(
         try:
             await lived(scene, chance)
         except BaseException as failure:
-            failure.add_note(f"seed {seed}: {point}")
+            failure.add_note(f"seed {seed}: {point}: {scene.difference()}")
             raise
         assert await to_thread.run_sync(scene.lives.end) in {0, DEATH}
         killed += DEATH in scene.lives.ends[before:]
