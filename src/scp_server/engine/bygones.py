@@ -1,5 +1,6 @@
 """Bygones: streams that have ended, as those are told who come too late for their events."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from scp_server.domain.event_ref import EventRef
@@ -62,9 +63,11 @@ class Bygones:
         )
 
     async def missed(
-        self, live: LiveSession, wanted: Subscription, place: EventRef
+        self, live: LiveSession, wanted: Subscription, place: EventRef, here: Container[str]
     ) -> tuple[Encoded, ...]:
         """What is told who stood at `place`, of all that has ended since and is in no window.
+
+        `here`: the streams that were in the window when it was looked what is to be given of it.
 
         Raises: StorageUnavailable.
         """
@@ -72,7 +75,7 @@ class Bygones:
             stream
             for stream in await self._streams.of_session(live.session_pk)
             if stream.state is not StreamState.ACTIVE
-            and stream.stream_id not in live.window.shares
+            and stream.stream_id not in here
             and wanted.wants(_named(stream))
         ]
         if not over:
@@ -81,8 +84,8 @@ class Bygones:
         told: list[Encoded] = []
         for stream in sorted(over, key=lambda each: each.ended_at or 0.0):
             row = await self._streams.latest(stream.stream_id)
-            here = row is not None and row.epoch == place.epoch
-            if not here and began is not None and (stream.ended_at or 0.0) <= began:
+            numbered = row is not None and row.epoch == place.epoch
+            if not numbered and began is not None and (stream.ended_at or 0.0) <= began:
                 # It was over before the numbering began in which the place lies.
                 continue
             bygone = await self.of_stream(stream, place, alone=False)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from scp_server.domain.errors import ShuttingDown
+from scp_server.domain.event_ref import EventRef
 from scp_server.domain.sessions import Session
 from scp_server.engine.arrivals import Arrival, narrowed, seated
 from scp_server.engine.bygones import Bygones
@@ -14,7 +15,6 @@ from scp_server.engine.joining import Joining, over_gap
 from scp_server.engine.live import LiveSession, LiveSessions
 from scp_server.engine.readers import Reader, Subscription
 from scp_server.engine.seats import Seat
-from scp_wire.encode import Encoded
 from scp_wire.events import EventType, GapData
 
 
@@ -75,11 +75,7 @@ class Door:
         wanted = narrowed(arrival.wanted or Subscription(), arrival.allowed)
         joining = Joining(live=live, streams=self._streams, wanted=wanted, arrival=arrival)
         start = await joining.start(self._cursors)
-        bygone: tuple[Encoded, ...] = ()
-        if arrival.place is not None and wanted.stream_id is None:
-            # Who reads one stream has looked whether it is over.
-            bygone = await self._bygones.missed(live, wanted, arrival.place)
-        gaps = start.gaps
+        gaps, here = start.gaps, frozenset(live.window.shares)
         if start.rows is not None:
 
             def tell(goes_on: frozenset[str]) -> None:
@@ -92,9 +88,27 @@ class Door:
         reader = live.window.attach(wanted, start.after, start.floors)
         reader.agent_pk = arrival.agent_pk
         self._tell(live, reader, gaps)
-        for notice in bygone:
-            reader.notify(notice, passing=False)
+        await self._tell_bygones(live, reader, arrival.place, here)
         return reader
+
+    async def _tell_bygones(
+        self, live: LiveSession, reader: Reader, place: EventRef | None, here: frozenset[str]
+    ) -> None:
+        """Of streams that had ended and were not `here` any more, who comes late is told as well.
+
+        Only now: what the window has is known for no longer than nothing is awaited, and once
+        attached nothing is taken away from the reader.
+        """
+        wanted = reader.subscription
+        if place is None or wanted.stream_id is not None:
+            # Who reads one stream has looked whether it is over.
+            return
+        try:
+            for notice in await self._bygones.missed(live, wanted, place, here):
+                reader.notify(notice, passing=False)
+        except BaseException:
+            reader.detach()
+            raise
 
     def _tell(self, live: LiveSession, reader: Reader, gaps: Iterable[GapData]) -> None:
         for gap in gaps:
