@@ -2,12 +2,12 @@
 
 from support.engine_room import Room
 from support.scripted_provider import Source
-from support.streaming import DIARY, MAIL, Eater
+from support.streaming import DIARY, MAIL, Eater, MemoryLedger
 from support.told import epoch_of
 from support.virtual_time import settle
 
 from scp_server.domain.sessions import Session
-from scp_server.domain.streams import StreamState
+from scp_server.domain.streams import Stream, StreamState
 from scp_server.engine.shares import ShareLimits
 
 SMALL = ShareLimits(events=20)
@@ -209,3 +209,28 @@ async def test_no_gap_is_dropped_however_many_there_are() -> None:
         back = await room.attach(session, place=lost.events[-1].event_id)
         await settle()
         assert len([n for n in back.notices if n.event_type == "stream_gap"]) == 20
+
+
+class BusyLedger(MemoryLedger):
+    """A database that takes its time: whatever can happen meanwhile does."""
+
+    async def of_session(self, session_pk: int) -> list[Stream]:
+        """What it always gives."""
+        await settle()
+        return await super().of_session(session_pk)
+
+
+async def test_nothing_leaves_the_window_while_ended_streams_are_looked_up() -> None:
+    room = Room(mail=Source(items=60), share=ShareLimits(events=6), ledger=BusyLedger())
+    async with room.running():
+        session = await room.consented()
+        await room.start(session)
+        lost = await room.attach(session, agent="lost", eating=False, limit=1)
+        # It is what the other waits for, until it is gone.
+        await room.attach(session, agent="other")
+        while not lost.ids:
+            await lost.bite()
+        room.lose(session, lost, agent="lost")
+        back = await room.attach(session, agent="lost", place=lost.events[-1].event_id)
+        await back.until("stream_completed")
+        assert {*lost.ids, *back.ids} == {*room.mail.ids}
