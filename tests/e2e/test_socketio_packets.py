@@ -238,7 +238,10 @@ async def test_who_speaks_before_being_let_in_or_connects_twice_is_closed(
         with suppress(Closed):
             while True:
                 await poller.poll()
-    assert await server.connections(session) == 0
+    with anyio.fail_after(30):
+        # Whoever was being let in when it was closed may still be on its way out.
+        while await server.connections(session):
+            pass
     async with raw_websocket(server.url, session) as raw:
         assert await server.connections(session) == 1
         await assert_still_works(raw, server, session)
