@@ -171,8 +171,8 @@ Written by `make soak` on {datetime.now(UTC):%Y-%m-%d}.
 `tests/world`, each for all nine kinds of stream: random changes at the provider, over restarts,
 crashes, lost positions and faults; at the end the consumer must hold the world. Besides, 400 ways
 of damaging an item before each connector (`tests/bad_input`): the others must arrive. And a server
-killed at every await of a stream's life, before and after it (`tests/crash_points`, up to 40 seeds,
-20 of which share all of them): nothing may be lost.
+killed at awaits of a stream's life, before or after one (`tests/crash_points`): each of up to 40
+seeds tries a twentieth of them, so that fewer than 20 seeds leave some out. Nothing may be lost.
 `{worlds.closing}`, {worlds.minutes:.0f} minutes.
 
 **Strangers**: every word of the corpus of bad input at every place (`tests/corpus`), schemathesis

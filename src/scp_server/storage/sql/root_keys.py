@@ -16,15 +16,13 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from scp_server.domain.errors import SealBroken, StartRefused
-from scp_server.domain.sessions import SessionState
 from scp_server.ports.envelopes import Envelopes
 from scp_server.ports.seals import Seals
+from scp_server.storage.sql.endings import end_session
 from scp_server.storage.sql.ledger import DAY, KEPT_SECONDS
 from scp_server.storage.sql.tables import (
-    consent_requests,
     key_checks,
     key_holders,
-    sessions,
     vault,
 )
 
@@ -172,10 +170,7 @@ def end_under(connection: Connection, kid: str, *, now: float) -> int:
     """End the sessions whose data keys are under a key that is lost. Returns how many."""
     lost = connection.execute(select(vault.c.session_pk).where(_kid == kid)).scalars().all()
     for pk in lost:
-        connection.execute(delete(vault).where(vault.c.session_pk == pk))
-        connection.execute(delete(consent_requests).where(consent_requests.c.session_pk == pk))
-        ended = update(sessions).where(sessions.c.pk == pk)
-        connection.execute(ended.values(state=SessionState.ENDED, account=None, ended_at=now))
+        end_session(connection, pk, now=now)
     return len(lost)
 
 

@@ -16,6 +16,7 @@ from scp_server.domain.sessions import Account, ConsentRequest, Grant, Session, 
 from scp_server.ports.clock import Clock
 from scp_server.ports.envelopes import Envelopes
 from scp_server.ports.seals import Seals
+from scp_server.storage.sql.endings import end_session
 from scp_server.storage.sql.refresh_locks import RefreshLocks
 from scp_server.storage.sql.requests import opened_request, sealed_request
 from scp_server.storage.sql.rows import (
@@ -286,14 +287,7 @@ class SqlSessions:
             # First: ended twice is ended once, a tombstone too few is a session that comes back.
             if row is not None and row.state != SessionState.ENDED:
                 self._tombstones.add(row.id_hash, row.expires_at)
-            connection.execute(delete(vault).where(vault.c.session_pk == pk))
-            connection.execute(delete(consent_requests).where(consent_requests.c.session_pk == pk))
-            # The account's hash stays for a week: others_of_account may still be asked.
-            connection.execute(
-                update(sessions)
-                .where(sessions.c.pk == pk, _ALIVE)
-                .values(state=SessionState.ENDED, account=None, ended_at=self._clock.now())
-            )
+            end_session(connection, pk, now=self._clock.now())
 
         await self._write(pk, work)
         await self._transactions.forget_log()

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, select, update
 
 from scp_server.domain.sessions import SessionState
-from scp_server.storage.sql.tables import agents, consent_requests, sessions, vault
+from scp_server.storage.sql.endings import end_session
+from scp_server.storage.sql.tables import agents, sessions
 
 _LOG: Final = logging.getLogger(__name__)
 FILE_NAME: Final = "ended"
@@ -86,16 +87,12 @@ class Tombstones:
 
 
 def _end(connection: Connection, id_hash: bytes, now: float) -> int:
-    again = (
-        update(sessions)
-        .where(sessions.c.id_hash == id_hash, sessions.c.state != SessionState.ENDED)
-        .values(state=SessionState.ENDED, account=None, ended_at=now)
-        .returning(sessions.c.pk)
+    again = select(sessions.c.pk).where(
+        sessions.c.id_hash == id_hash, sessions.c.state != SessionState.ENDED
     )
     found = connection.execute(again).scalars().all()
     for pk in found:
-        connection.execute(delete(vault).where(vault.c.session_pk == pk))
-        connection.execute(delete(consent_requests).where(consent_requests.c.session_pk == pk))
+        end_session(connection, pk, now=now)
     revoked = (
         update(agents)
         .where(agents.c.key_hash == id_hash)
